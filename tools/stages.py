@@ -1,0 +1,203 @@
+"""Runs the stages of `make test`, `make check` and `make test-long`, one after the other.
+
+    tools/stages.py test|check|long|build [first-stage]
+
+A stage is a few commands with a time limit. Output is passed on as it comes; the first stage that
+fails, or does not end in time, ends the run. At the end stands a table of seconds and the line
+`N passed, M failed` that counts stages. To add or change a stage, edit the lists below. Run from
+the root of the tree with the tools of .venv (the Makefile sees to both). Standard library only.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+PYTHON = ".venv/bin/python"
+KILL_SECONDS = 5.0  # between SIGTERM and SIGKILL for a stage that ran out of time
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A name, command lines (split as a shell would, but not run by one), and a time limit."""
+
+    name: str
+    commands: list[str]
+    seconds: float = 300.0
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def build(preset: str) -> list[str]:
+    """Configure and build one preset of CMakePresets.json."""
+    return [f"cmake --preset {preset}", f"cmake --build --preset {preset}"]
+
+
+def ctest(directory: str, more: str = "") -> str:
+    """Run the C++ tests of one build; no test found is a failure."""
+    options = "--output-on-failure --no-tests=error -j2 --timeout 120"
+    return f"ctest --test-dir {directory} {options} {more}".strip()
+
+
+def pytest(paths: str, python: str = f"{PYTHON} -X dev -W error") -> str:
+    """Run Python tests against the installed package."""
+    return f"{python} -m pytest -q {paths}"
+
+
+def install(preset: str, build_type: str, more: str = "") -> str:
+    """Install the Python package from the tree of a preset, so that nothing is compiled twice.
+
+    The build type must be the preset's. What is tested is what is installed, as users get it.
+    """
+    pip = f"{PYTHON} -m pip -q --disable-pip-version-check install"
+    settings = f"-Cbuild-dir=build/{preset} -Ccmake.build-type={build_type}"
+    options = "--no-build-isolation --no-deps --force-reinstall"
+    return f"{pip} {options} {settings} -Ccmake.define.ANYNATS_TESTS=ON {more} .".replace("  ", " ")
+
+
+def library_path(name: str) -> str:
+    """Where the compiler keeps a library of its own; the bare name when it cannot be asked."""
+    command = ["g++", f"-print-file-name={name}"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return name
+
+
+# What an unsanitized Python needs to load a sanitized module; for that one command only, because
+# the compiler must not run with it. No search for leaks: the interpreter keeps memory to the end.
+ASAN_ENVIRONMENT = (
+    f"LD_PRELOAD={library_path('libasan.so')} PYTHONPATH=build/asan-python PYTHONMALLOC=malloc"
+    " ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+)
+TIDY = Stage("tidy", [f"{PYTHON} tests/tidy.py", pytest("tests/test_tidy.py tests/test_tools.py")])
+GENERATED = Stage("generated files", [f"{PYTHON} tools/generate.py --check"])
+BUILD = Stage("build", [*build("release"), install("release", "RelWithDebInfo")], 900)
+CXX_TESTS = Stage("c++ tests", [ctest("build/release")])
+PYTHON_TESTS = Stage("python tests", [pytest("tests/python")])
+INTEGRATION = Stage("integration tests", [pytest("tests/integration")])
+TYPING = Stage(
+    "typing",
+    [
+        f"{PYTHON} -m mypy --strict examples",
+        f"{PYTHON} -m mypy.stubtest anynats --allowlist tools/stubtest-allowlist.txt",
+    ],
+)
+ASAN = Stage("asan+ubsan c++", [*build("asan"), ctest("build/asan")], 1200)
+ASAN_PYTHON = Stage(
+    "asan+ubsan python",
+    [
+        # Beside the tree, not in .venv; found first through PYTHONPATH.
+        install("asan", "Debug", "--upgrade --target build/asan-python"),
+        f"env {ASAN_ENVIRONMENT} {pytest('tests/python tests/integration', python=PYTHON)}",
+    ],
+    900,
+)
+TSAN = Stage("tsan threads", [*build("tsan"), ctest("build/tsan", "-L threads")], 1200)
+
+TEST = [
+    *(TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, INTEGRATION, TYPING),
+    *(ASAN, ASAN_PYTHON, TSAN),
+]
+CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS]
+# ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.
+LONG = [
+    *TEST,
+    Stage("long c++ tests", [ctest("build/release", "-L long")], 3600, {"ANYNATS_LONG": "1"}),
+    Stage("long python tests", [pytest("tests")], 3600, {"ANYNATS_LONG": "1"}),
+]
+SETS = {"build": [BUILD], "test": TEST, "check": CHECK, "long": LONG}
+
+
+def run_command(command: str, environment: dict[str, str], deadline: float) -> str:
+    """Run one command in a process group of its own; return why it failed, or an empty string."""
+    print(f"$ {command}", flush=True)
+    try:
+        process = subprocess.Popen(
+            shlex.split(command),
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    except OSError as error:
+        return str(error)
+    try:
+        code = process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        end_group(process)
+        return "did not end in time"
+    except BaseException:
+        end_group(process)
+        raise
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return f"exit code {code}" if code else ""
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a command with everything it started."""
+    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(KILL_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # children that outlived their parent
+    process.wait()
+
+
+def run_stage(stage: Stage) -> str:
+    """Run a stage's commands up to the first that fails; return why, or an empty string."""
+    deadline = time.monotonic() + stage.seconds
+    for command in stage.commands:
+        why = run_command(command, stage.environment, deadline)
+        if why:
+            limit = f" ({stage.seconds:.0f} s)" if why.endswith("in time") else ""
+            return f"{why}{limit}: {command}"
+    return ""
+
+
+def run(stages: list[Stage]) -> int:
+    """Run stages until one fails, print the table, return the exit code."""
+    rows: list[tuple[str, float, str]] = []
+    for number, stage in enumerate(stages, 1):
+        print(f"\n=== {number}/{len(stages)} {stage.name}", flush=True)
+        begin = time.monotonic()
+        why = run_stage(stage)
+        rows.append((stage.name, time.monotonic() - begin, why))
+        if why:
+            break
+    failed = sum(1 for _, _, why in rows if why)
+    print(f"\n{'stage':<24}seconds")
+    for name, seconds, why in rows:
+        print(f"{name:<24}{seconds:7.1f}{'   FAILED' if why else ''}")
+    print(f"{'total':<24}{sum(seconds for _, seconds, _ in rows):7.1f}")
+    for stage in stages[len(rows) :]:
+        print(f"{stage.name:<24}not run")
+    if failed:
+        print(f"\nfailed: {rows[-1][0]}: {rows[-1][2]}")
+    print(f"\n{len(rows) - failed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Choose the stages from the command line and run them."""
+    if not arguments or arguments[0] not in SETS:
+        print(f"usage: tools/stages.py {'|'.join(SETS)} [first-stage]", file=sys.stderr)
+        return 2
+    stages = SETS[arguments[0]]
+    names = [stage.name for stage in stages]
+    if arguments[1:]:
+        if arguments[1] not in names:
+            print(f"no stage {arguments[1]!r}; there are: {', '.join(names)}", file=sys.stderr)
+            return 2
+        stages = stages[names.index(arguments[1]) :]
+    try:
+        return run(stages)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
