@@ -1,0 +1,58 @@
+"""anynats, blocking Python: publish + flush, `for msg in sub`, sequential requests.
+
+usage: blocking.py publish|receive|request port n size
+The loops live in functions: at module level Python looks every name up in a dictionary.
+"""
+
+import time
+
+from measure import WARM_UP, Window, arguments
+
+import anynats
+
+
+def publish(nc: anynats.Client, n: int, size: int) -> None:
+    payload = b"x" * size
+    nc.flush()
+    window = Window()
+    for _ in range(n):
+        nc.publish("bench", payload)
+    nc.flush()
+    window.finish(n)
+
+
+def receive(nc: anynats.Client, n: int, size: int) -> None:
+    left = n * size
+    window = Window()
+    for msg in nc.subscribe("bench"):
+        left -= len(msg.payload)
+        if left == 0:
+            break
+    window.finish(n)
+
+
+def request(nc: anynats.Client, n: int) -> None:
+    for _ in range(WARM_UP):
+        nc.request("svc", b"x", timeout=1)
+    latencies = []
+    window = Window()
+    for _ in range(n):
+        start = time.perf_counter_ns()
+        nc.request("svc", b"x", timeout=1)
+        latencies.append(time.perf_counter_ns() - start)
+    window.finish(n, latencies)
+
+
+def main() -> None:
+    args = arguments()
+    nc = anynats.connect(args.url)
+    if args.task == "publish":
+        publish(nc, args.n, args.size)
+    elif args.task == "receive":
+        receive(nc, args.n, args.size)
+    else:
+        request(nc, args.n)
+    nc.close()
+
+
+main()
