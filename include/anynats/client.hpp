@@ -1,0 +1,118 @@
+// The client as most programs use it: connect, publish, subscribe, request. Any thread may use one
+// Client or Subscription at any time; waiting happens in the thread that waits (it reads the socket
+// itself when nobody else does), and a background thread looks after clients that nobody waits on.
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <anynats/error_types.hpp>
+#include <anynats/message.hpp>
+#include <anynats/operation.hpp>
+#include <anynats/options.hpp>
+#include <anynats/session.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+class Host;                // drive/host.hpp
+struct SubscriptionQueue;  // drive/host.hpp
+
+struct PublishOptions {
+    std::string_view reply = {};
+    Headers headers = {};
+};
+
+/// Messages of one subject, in the order they came. Copies are the same subscription; the last one
+/// to go unsubscribes.
+class Subscription {
+public:
+    /// The next message; waits for at most `timeout`. TimeoutError when nothing came, Closed when
+    /// the subscription is over and everything it held has been taken.
+    Message next(Duration timeout = Duration::max());
+    /// The next message if one is here, without waiting.
+    std::optional<Message> try_next();
+    /// End it: now (what it holds can still be taken), or after `limit` deliveries in all.
+    void unsubscribe(std::uint64_t limit = 0);
+
+    std::string subject() const;
+    std::uint64_t sid() const;
+    /// Messages that came and wait to be taken; messages dropped because the queue was full.
+    std::size_t pending() const;
+    std::uint64_t dropped() const;
+
+    /// `for (const Message& message : subscription)` until it ends.
+    class Iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Message;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Message*;
+        using reference = const Message&;
+        explicit Iterator(Subscription* subscription) : subscription_(subscription) { ++*this; }
+        Iterator() = default;
+        const Message& operator*() const { return message_; }
+        const Message* operator->() const { return &message_; }
+        Iterator& operator++();
+        void operator++(int) { ++*this; }
+        bool operator==(const Iterator& other) const {
+            return subscription_ == other.subscription_;
+        }
+
+    private:
+        Subscription* subscription_ = nullptr;
+        Message message_;
+    };
+    Iterator begin() { return Iterator(this); }
+    Iterator end() { return Iterator(); }
+
+private:
+    friend class Client;
+    explicit Subscription(std::shared_ptr<SubscriptionQueue> queue) : queue_(std::move(queue)) {}
+    std::shared_ptr<SubscriptionQueue> queue_;
+};
+
+class Client {
+public:
+    /// Queue one message; it is sent at once, or together with others within half a millisecond.
+    /// Waits while pending_limit is reached. UsageError, MaxPayload, Disconnected, Closed.
+    void publish(std::string_view subject, std::string_view payload,
+                 const PublishOptions& options = {});
+    Subscription subscribe(std::string_view subject, const SubscribeOptions& options = {});
+    /// Publish and wait for one reply. TimeoutError, NoResponders, Disconnected, Closed. Without a
+    /// timeout, Options::request_timeout holds.
+    Operation<Message> request(std::string_view subject, std::string_view payload,
+                               std::optional<Duration> timeout = {}, const Headers& headers = {});
+    /// Wait until the server has taken all that was published before (PING, PONG).
+    Operation<Done> flush(std::optional<Duration> timeout = {});
+    /// Send what is buffered (for at most Options::close_timeout), then end everything.
+    Operation<Done> close();
+
+    std::string new_inbox();
+    ConnectionState state() const;
+    std::string server() const;
+    std::string server_info_json() const;
+    std::size_t max_payload() const;
+    Counters counters() const;
+    std::optional<Error> last_error() const;
+    /// The next thing that became known, if any, without waiting.
+    std::optional<Event> next_event();
+
+private:
+    friend struct ClientAccess;
+    explicit Client(std::shared_ptr<Host> host) : host_(std::move(host)) {}
+    std::shared_ptr<Host> host_;
+};
+
+/// Connect with `options`; throws UsageError at once when one of them is wrong. The operation ends
+/// with ConnectFailed, ConnectTimeout or AuthorizationError when no server would have us.
+Operation<Client> connect(Options options);
+/// The same for one URL, or several separated by commas.
+Operation<Client> connect(std::string_view servers);
+
+}  // namespace v0
+}  // namespace anynats

@@ -1,0 +1,51 @@
+// What waits to be sent: the handshake of this connection, then everything else in call order.
+// A connection that breaks takes its handshake and control frames with it, and the frame that was
+// begun; publishes that no byte of was handed to a socket stay for the next one (B20, I05, I06).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/bytes.hpp"
+
+namespace anynats {
+inline namespace v0 {
+
+class Outbound {
+public:
+    /// Frames that open a connection and precede everything: CONNECT, PING, the replayed SUBs.
+    Bytes& opening() noexcept { return opening_; }
+    /// Everything else. Not sent before `open(true)`.
+    Bytes& pending() noexcept { return pending_; }
+
+    /// Whether the handshake is over, so that `pending` may follow `opening`.
+    void open(bool yes) noexcept { open_ = yes; }
+
+    std::array<std::string_view, 2> to_send() const noexcept {
+        return {opening_.view(), open_ ? pending_.view() : std::string_view{}};
+    }
+    std::size_t size_to_send() const noexcept {
+        return opening_.size() + (open_ ? pending_.size() : 0);
+    }
+    /// Bytes that count against Options::pending_limit.
+    std::size_t pending_size() const noexcept { return pending_.size(); }
+    /// The socket took the first `n` bytes of to_send().
+    void sent(std::size_t n) noexcept;
+    /// The connection broke. Returns how many publishes were begun and are lost (0 or 1).
+    std::size_t broken() noexcept;
+    /// Give up everything; returns how many publishes that were.
+    std::size_t clear() noexcept;
+    /// Publishes that are waiting and have not been begun (walks the buffer; for checks).
+    std::size_t count_publishes() const noexcept;
+
+private:
+    Bytes opening_, pending_;
+    std::size_t begun_ = 0;  // bytes at the front of pending_ that belong to a frame already begun
+    bool begun_publish_ = false;
+    bool open_ = false;
+};
+
+}  // namespace v0
+}  // namespace anynats

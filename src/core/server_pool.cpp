@@ -1,0 +1,96 @@
+// Order and back-off of the servers; see server_pool.hpp for the rules.
+// Never shuffles servers that are already known: that starves some of them (B91).
+#include "core/server_pool.hpp"
+
+#include <algorithm>
+
+namespace anynats {
+inline namespace v0 {
+
+ServerPool::ServerPool(std::vector<ServerUrl> given, const Options& options, Random& random)
+    : max_failures_(options.max_reconnects),
+      wait_min_(options.reconnect_wait_min),
+      wait_max_(options.reconnect_wait_max),
+      randomize_(options.randomize_servers),
+      discover_(options.discovered_servers == DiscoveredServers::all) {
+    for (ServerUrl& url : given) {
+        const bool known = std::any_of(servers_.begin(), servers_.end(), [&](const Server& s) {
+            return s.url.same_place(url);
+        });
+        if (known) continue;
+        Server server;
+        server.url = std::move(url);
+        servers_.push_back(std::move(server));
+    }
+    if (!randomize_) return;
+    for (std::size_t i = servers_.size(); i > 1; --i) {
+        std::swap(servers_[i - 1], servers_[random.below(i)]);
+    }
+}
+
+void ServerPool::rotate() {
+    std::rotate(servers_.begin(), servers_.begin() + 1, servers_.end());
+}
+
+void ServerPool::failed(Time now, Random& random) {
+    Server& server = current();
+    ++server.failures;
+    if (max_failures_ && server.failures > *max_failures_) {
+        servers_.erase(servers_.begin());
+        return;
+    }
+    // Doubling stops long before it could overflow.
+    const unsigned doublings = std::min(server.failures - 1, 30u);
+    const Duration cap = std::min(wait_max_, wait_min_ * (std::int64_t{1} << doublings));
+    const auto range = static_cast<std::uint64_t>(std::max<std::int64_t>(cap.count(), 1));
+    // At least 1 ms: full jitter may draw 0, and a dead server must not be hammered.
+    const Duration drawn{static_cast<std::int64_t>(random.below(range))};
+    server.not_before = after(now, std::max<Duration>(drawn, std::chrono::milliseconds(1)));
+    rotate();
+}
+
+void ServerPool::left() {
+    rotate();
+}
+
+void ServerPool::stable() noexcept {
+    current().failures = 0;
+    current().not_before = Time::min();
+}
+
+bool ServerPool::merge(const std::vector<std::string>& connect_urls, Random& random) {
+    if (!discover_) return false;
+    std::vector<ServerUrl> listed;
+    for (const std::string& text : connect_urls) {
+        Result<ServerUrl> url = parse_url(current().url.scheme + "://" + text);
+        if (url.ok()) listed.push_back(std::move(*url));
+    }
+    const auto lists = [&](const ServerUrl& url) {
+        return std::any_of(listed.begin(), listed.end(),
+                           [&](const ServerUrl& other) { return other.same_place(url); });
+    };
+    bool changed = false;
+    for (std::size_t i = servers_.size(); i-- > 1;) {  // the current one (0) stays
+        if (servers_[i].discovered && !lists(servers_[i].url)) {
+            servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(i));
+            changed = true;
+        }
+    }
+    for (ServerUrl& url : listed) {
+        if (servers_.size() >= max_servers) break;
+        const bool known = std::any_of(servers_.begin(), servers_.end(), [&](const Server& s) {
+            return s.url.same_place(url);
+        });
+        if (known) continue;
+        Server server;
+        server.url = std::move(url);
+        server.discovered = true;
+        const std::size_t at = randomize_ ? 1 + random.below(servers_.size()) : servers_.size();
+        servers_.insert(servers_.begin() + static_cast<std::ptrdiff_t>(at), std::move(server));
+        changed = true;
+    }
+    return changed;
+}
+
+}  // namespace v0
+}  // namespace anynats

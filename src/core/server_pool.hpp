@@ -1,0 +1,58 @@
+// The servers that may be tried, in which order and when: given ones and discovered ones, each with
+// its own back-off. ADR-40; limits of T09, back-off of T12 (exponential, full jitter, per server).
+// Pure bookkeeping: the time and the random numbers are arguments.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+#include "core/url.hpp"
+#include <anynats/options.hpp>
+#include <anynats/time.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+struct Server {
+    ServerUrl url;
+    bool discovered = false;
+    std::uint32_t failures = 0;  // in a row; a stable connection resets them
+    Time not_before = Time::min();
+    std::uint64_t attempts = 0;
+};
+
+class ServerPool {
+public:
+    ServerPool(std::vector<ServerUrl> given, const Options& options, Random& random);
+
+    bool empty() const noexcept { return servers_.empty(); }
+    const std::vector<Server>& servers() const noexcept { return servers_; }
+    /// The server whose turn it is.
+    Server& current() noexcept { return servers_.front(); }
+    const Server& current() const noexcept { return servers_.front(); }
+
+    /// The current server failed, or a connection to it ended before it was stable. It goes to the
+    /// end of the queue, or out of the pool when it failed more than max_reconnects times in a row.
+    void failed(Time now, Random& random);
+    /// The connection to the current server ended after it had been stable: others first, no wait.
+    void left();
+    /// The connection to the current server has proved itself.
+    void stable() noexcept;
+    /// Merge what an INFO advertises; returns whether servers came or went.
+    bool merge(const std::vector<std::string>& connect_urls, Random& random);
+
+private:
+    static constexpr std::size_t max_servers = 1'000;  // T09
+    void rotate();
+
+    std::vector<Server> servers_;
+    std::optional<std::uint32_t> max_failures_;
+    Duration wait_min_, wait_max_;
+    bool randomize_, discover_;
+};
+
+}  // namespace v0
+}  // namespace anynats

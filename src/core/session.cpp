@@ -1,0 +1,340 @@
+// The life of a session: attempts, back-off, the handshake's deadline, keep-alive, loss and close.
+// A table of phases (Link::Phase) that moves on inputs and on the time; it reads no clock.
+// ADR-40 (connection lifecycle); I16-I18, I21, T11, T12.
+#include <algorithm>
+
+#include "core/session_state.hpp"
+#include "core/subject.hpp"
+#include "core/writer.hpp"
+
+namespace anynats {
+inline namespace v0 {
+
+namespace {
+
+std::vector<ServerUrl> server_urls(const Options& options) {
+    std::vector<ServerUrl> all;
+    for (const std::string& text : options.servers) {
+        Result<std::vector<ServerUrl>> urls = parse_url_list(text);
+        if (!urls.ok()) throw_error(urls.error());
+        for (ServerUrl& url : *urls) {
+            if (url.scheme != "nats") {
+                throw_error(bad_argument("servers", url.shown(),
+                                         "only nats:// is supported by this version yet"));
+            }
+            all.push_back(std::move(url));
+        }
+    }
+    return all;
+}
+
+Options checked(Options options) {
+    if (std::optional<Error> error = check(options)) throw_error(*error);
+    if (const char* flaw = flaw_in_literal_subject(options.inbox_prefix)) {
+        throw_error(bad_argument("inbox_prefix", options.inbox_prefix, flaw));
+    }
+    return options;
+}
+
+}  // namespace
+
+Session::State::State(Options given, const Seed& seed, std::vector<ServerUrl> servers, Time start)
+    : options(std::move(given)),
+      random(seed),
+      pool(std::move(servers), options, random),
+      replies(random.next32()),
+      link(std::make_unique<Link>(options)),
+      now(start),
+      first_pass_left(pool.servers().size()) {
+    begin_attempt();
+}
+
+Session::Session(Options options, const Seed& seed, Time now) {
+    Options good = checked(std::move(options));
+    std::vector<ServerUrl> servers = server_urls(good);
+    state_ = std::make_unique<State>(std::move(good), seed, std::move(servers), now);
+}
+
+Session::~Session() {
+    close();
+    run_ready();  // whoever waited learns of it while the session still stands
+}
+
+// --- attempts -----------------------------------------------------------------------------------
+
+void Session::State::begin_attempt() {
+    reset_link();
+    link->epoch = ++epochs;
+    link->phase = Link::Phase::dialing;
+    link->attempt_deadline = after(now, options.connect_timeout);
+    next_attempt = never;
+    ++counters.attempts;
+    Server& server = pool.current();
+    ++server.attempts;
+    Action action;
+    action.kind = Action::Kind::connect;
+    action.epoch = link->epoch;
+    action.host = server.url.host;
+    action.port = server.url.port;
+    action.deadline = link->attempt_deadline;
+    act(std::move(action));
+}
+
+void Session::State::schedule_attempt() {
+    if (pool.empty()) {
+        close(Error(ErrorCode::no_servers, "no server is left to try: each failed more than "
+                                           "max_reconnects times in a row")
+                  .because(*last_error));
+        return;
+    }
+    next_attempt = pool.current().not_before;
+    if (next_attempt <= now) begin_attempt();
+}
+
+void Session::State::attempt_failed(Error error) {
+    const std::uint64_t epoch = link->epoch;
+    const bool transport = link->phase != Link::Phase::waiting;
+    last_error = error;
+    reset_link();
+    if (transport) {
+        Action action;
+        action.kind = Action::Kind::close;
+        action.epoch = epoch;
+        act(std::move(action));
+    }
+    pool.failed(now, random);
+    if (!was_connected && !options.retry_on_failed_connect) {
+        if (--first_pass_left == 0) {
+            close(std::move(error));
+            return;
+        }
+    } else {
+        tell({Event::Kind::error, {}, error, 0});
+    }
+    schedule_attempt();
+}
+
+void Session::State::connected() {
+    link->phase = Link::Phase::up;
+    link->attempt_deadline = never;
+    link->stable_at = after(now, options.stable_after);
+    link->next_ping = after(now, options.ping_interval);
+    replay();
+    outbound.open(true);
+    last_error.reset();
+    if (was_connected) ++counters.reconnects;
+    enter(ConnectionState::connected);
+    tell({was_connected ? Event::Kind::reconnected : Event::Kind::connected,
+          pool.current().url.shown(), {}, 0});
+    was_connected = true;
+    connected_waiters.wake_all();
+}
+
+void Session::State::link_lost(Error error) {
+    if (link->phase != Link::Phase::up) {
+        attempt_failed(std::move(error));
+        return;
+    }
+    const std::uint64_t epoch = link->epoch;
+    const bool stable = link->stable;
+    const std::string server = pool.current().url.shown();
+    if (link->server_error) error = error.because(*link->server_error);
+    last_error = error;
+    std::deque<PongWait*> pongs = std::move(link->pongs);
+    link->pongs.clear();
+    for (PongWait* wait : pongs) {
+        if (!wait) continue;
+        wait->state_ = nullptr;
+        wait->fail(error);
+    }
+    reset_link();
+    counters.lost_publishes += outbound.broken();
+    Action action;
+    action.kind = Action::Kind::close;
+    action.epoch = epoch;
+    act(std::move(action));
+    if (options.fail_requests_on_disconnect) replies.fail_all(error);
+    enter(ConnectionState::reconnecting);
+    tell({Event::Kind::disconnected, server, error, 0});
+    if (!options.reconnect) {
+        close(std::move(error));
+        return;
+    }
+    if (stable) {
+        pool.left();
+    } else {
+        pool.failed(now, random);  // accept-then-close must not be retried at full speed (T12)
+    }
+    schedule_attempt();
+}
+
+void Session::State::reset_link() {
+    if (link->inbound.chunk().get()) subscriptions.compact(link->inbound.chunk());
+    link = std::make_unique<Link>(options);
+}
+
+void Session::State::close(std::optional<Error> why) {
+    if (state == ConnectionState::closed) return;
+    const Link::Phase phase = link->phase;
+    const std::uint64_t epoch = link->epoch;
+    std::deque<PongWait*> pongs = std::move(link->pongs);
+    link->pongs.clear();
+    reset_link();
+    link->phase = Link::Phase::closed;
+    next_attempt = never;
+    actions.clear();
+    if (phase != Link::Phase::waiting) {
+        Action action;
+        action.kind = Action::Kind::close;
+        action.epoch = epoch;
+        act(std::move(action));
+    }
+    counters.lost_publishes += outbound.clear();
+    if (why) last_error = why;
+    Error closed(ErrorCode::closed, "the client is closed");
+    if (why) closed = closed.because(*why);
+    for (PongWait* wait : pongs) {
+        if (!wait) continue;
+        wait->state_ = nullptr;
+        wait->fail(closed);
+    }
+    replies.fail_all(closed);
+    for (SubscriptionState* sub : subscriptions.in_order()) {
+        subscriptions.end(*sub, why ? std::optional<Error>(closed) : std::nullopt);
+        subscriptions.remove(sub->sid);
+    }
+    enter(ConnectionState::closed);
+    tell({Event::Kind::closed, {}, std::move(why), 0});
+    connected_waiters.wake_all();
+}
+
+// --- inputs of the driver -----------------------------------------------------------------------
+
+bool Session::State::stale(std::uint64_t epoch) noexcept {
+    if (epoch == link->epoch && link->epoch != 0) return false;
+    ++counters.stale_events;
+    return true;
+}
+
+Error Session::State::about_server(ErrorCode code, std::string_view what) const {
+    std::string text = pool.empty() ? std::string("server") : pool.current().url.shown();
+    text += ": ";
+    text += what;
+    return Error(code, std::move(text));
+}
+
+void Session::transport_up(std::uint64_t epoch, Time now) {
+    advance(now);
+    if (state_->stale(epoch)) return;
+    if (state_->link->phase == Link::Phase::dialing) state_->link->phase = Link::Phase::info;
+}
+
+void Session::transport_down(std::uint64_t epoch, Error error, Time now) {
+    advance(now);
+    if (state_->stale(epoch)) return;
+    state_->link_lost(std::move(error));
+    run_ready();
+}
+
+void Session::receive_eof(std::uint64_t epoch, Time now) {
+    transport_down(epoch,
+                   state_->about_server(state_->up() ? ErrorCode::disconnected
+                                                     : ErrorCode::connect_failed,
+                                        "the server closed the connection"),
+                   now);
+}
+
+Credentials Session::own_credentials() const {
+    const ServerUrl& url = state_->pool.current().url;
+    if (url.has_token) return {{}, {}, url.token};
+    if (url.has_user) return {url.user, url.password, {}};
+    return {state_->options.user, state_->options.password, state_->options.token};
+}
+
+void Session::credentials(std::uint64_t epoch, const Credentials& credentials, Time now) {
+    advance(now);
+    State& s = *state_;
+    if (s.stale(epoch) || s.link->phase != Link::Phase::authenticating) return;
+    ConnectFields fields;
+    fields.verbose = s.options.verbose;
+    fields.pedantic = s.options.pedantic;
+    fields.echo = s.options.echo;
+    fields.name = s.options.name;
+    fields.user = credentials.user;
+    fields.password = credentials.password;
+    fields.token = credentials.token;
+    encode_connect(s.outbound.opening(), connect_json(fields));
+    encode_ping(s.outbound.opening());
+    s.link->phase = Link::Phase::pong;
+}
+
+void Session::auth_failed(std::uint64_t epoch, Error error, Time now) {
+    advance(now);
+    if (state_->stale(epoch)) return;
+    state_->attempt_failed(std::move(error));
+    run_ready();
+}
+
+// --- time ---------------------------------------------------------------------------------------
+
+Time Session::next_timeout() const {
+    const State& s = *state_;
+    if (!s.ready.empty() || s.subscriptions.has_news()) return s.now;
+    Time next = std::min(s.timers.next(), s.next_attempt);
+    next = std::min({next, s.link->attempt_deadline, s.link->next_ping});
+    return s.link->stable ? next : std::min(next, s.link->stable_at);
+}
+
+void Session::handle_timeout(Time now) {
+    advance(now);
+    state_->timers.expire(state_->now);
+    state_->on_time();
+    run_ready();
+}
+
+void Session::State::on_time() {
+    if (now >= next_attempt) begin_attempt();
+    if (now >= link->attempt_deadline) {
+        attempt_failed(about_server(ErrorCode::connect_timeout,
+                                    "the handshake was not done within connect_timeout"));
+        return;
+    }
+    if (!link->stable && now >= link->stable_at) {
+        link->stable = true;
+        pool.stable();
+    }
+    if (now < link->next_ping) return;
+    if (link->pings_outstanding >= options.max_pings_outstanding) {
+        link_lost(about_server(ErrorCode::stale_connection,
+                               std::to_string(link->pings_outstanding) +
+                                   " pings were not answered"));
+        return;
+    }
+    // Whatever else is sent or received, only a PONG proves that the way there and back is open
+    // (B26, I16).
+    encode_ping(outbound.pending());
+    link->pongs.push_back(nullptr);
+    ++link->pings_outstanding;
+    link->next_ping = after(now, options.ping_interval);
+}
+
+void Session::advance(Time now) noexcept {
+    state_->now = std::max(state_->now, now);
+}
+
+void Session::run_ready() {
+    // Each round wakes whoever has news and resumes them; what they start may make more ready.
+    State& s = *state_;
+    s.subscriptions.announce();
+    while (Runnable* next = s.ready.pop_front()) {
+        next->run();
+        s.subscriptions.announce();
+    }
+}
+
+void Session::close(std::optional<Error> why) {
+    state_->close(std::move(why));
+}
+
+}  // namespace v0
+}  // namespace anynats

@@ -1,0 +1,174 @@
+// What the user says: publish, subscribe, unsubscribe, ping; and what a new connection must be
+// told again. Every argument is checked for bytes that would break framing, always (T20, I02).
+// A publish runs per message: it encodes into the outgoing buffer and does nothing else.
+#include "core/session_state.hpp"
+#include "core/subject.hpp"
+#include "core/writer.hpp"
+
+namespace anynats {
+inline namespace v0 {
+
+std::optional<Error> Session::State::refuse_publish(std::size_t size) {
+    if (state == ConnectionState::closed) {
+        Error error(ErrorCode::closed, "publish: the client is closed");
+        return last_error ? error.because(*last_error) : error;
+    }
+    if (outbound.pending_size() + size <= options.pending_limit) return {};
+    if (size > options.pending_limit && options.pending_limit) {
+        return Error(ErrorCode::usage_error,
+                     "publish: a message of " + std::to_string(size) +
+                         " bytes does not fit into pending_limit");
+    }
+    if (up()) {
+        return Error(ErrorCode::would_block, "publish: pending_limit is reached: " +
+                                                 std::to_string(outbound.pending_size()) +
+                                                 " bytes wait to be sent");
+    }
+    Error error(ErrorCode::disconnected,
+                "publish: not connected, and pending_limit leaves no room to wait for it");
+    return last_error ? error.because(*last_error) : error;
+}
+
+std::optional<Error> Session::publish(std::string_view subject, std::string_view payload,
+                                      std::string_view reply, std::string_view header_block) {
+    State& s = *state_;
+    std::optional<Error> refusal;
+    if (const char* flaw = flaw_in_publish_subject(subject)) {
+        refusal = bad_argument("subject", subject, flaw);
+    } else if (const char* bad_reply =
+                   reply.empty() ? nullptr : flaw_in_publish_subject(reply)) {
+        refusal = bad_argument("reply", reply, bad_reply);
+    } else if (s.info && payload.size() + header_block.size() > s.info->max_payload) {
+        refusal = Error(ErrorCode::max_payload,
+                        "publish on \"" + std::string(subject) + "\": " +
+                            std::to_string(payload.size() + header_block.size()) +
+                            " bytes with headers, the server takes at most " +
+                            std::to_string(s.info->max_payload));
+    } else {
+        // The verb, two sizes of at most 10 digits, blanks and line ends: 40 bytes at most.
+        const std::size_t size =
+            subject.size() + reply.size() + header_block.size() + payload.size() + 40;
+        if (s.outbound.pending_size() + size > s.options.pending_limit ||
+            s.state == ConnectionState::closed) {
+            refusal = s.refuse_publish(size);
+        }
+    }
+    if (refusal) {
+        ++s.counters.rejected_calls;
+        return refusal;
+    }
+    encode_publish(s.outbound.pending(), subject, reply, header_block, payload);
+    ++s.counters.out_messages;
+    return {};
+}
+
+Result<std::shared_ptr<SubscriptionState>> Session::subscribe(std::string_view subject,
+                                                              const SubscribeOptions& options) {
+    State& s = *state_;
+    std::optional<Error> refusal;
+    if (const char* flaw = flaw_in_subscribe_subject(subject)) {
+        refusal = bad_argument("subject", subject, flaw);
+    } else if (const char* bad_queue =
+                   options.queue.empty() ? nullptr : flaw_in_queue(options.queue)) {
+        refusal = bad_argument("queue", options.queue, bad_queue);
+    } else if (s.state == ConnectionState::closed) {
+        refusal = Error(ErrorCode::closed, "subscribe: the client is closed");
+        if (s.last_error) refusal = refusal->because(*s.last_error);
+    } else if (s.options.max_subscriptions &&
+               s.subscriptions.size() >= *s.options.max_subscriptions) {
+        refusal = Error(ErrorCode::usage_error,
+                        "subscribe: max_subscriptions (" +
+                            std::to_string(*s.options.max_subscriptions) + ") is reached");
+    }
+    if (refusal) {
+        ++s.counters.rejected_calls;
+        return *refusal;
+    }
+    std::shared_ptr<SubscriptionState> sub =
+        s.subscriptions.add(std::string(subject), options.queue);
+    sub->max_messages = options.pending_messages.value_or(s.options.sub_pending_messages);
+    sub->max_bytes = options.pending_bytes.value_or(s.options.sub_pending_bytes);
+    sub->policy = options.slow_consumer.value_or(s.options.slow_consumer);
+    if (s.up()) s.send_subscribe(s.outbound.pending(), *sub);
+    return sub;
+}
+
+std::optional<Error> Session::unsubscribe(SubscriptionState& sub, std::uint64_t limit) {
+    State& s = *state_;
+    if (sub.ended) return {};
+    if (limit > sub.received) {
+        sub.limit = limit;
+        // The server counts since this connection's SUB, which replay() has adjusted (B38).
+        if (s.up()) encode_unsubscribe(s.outbound.pending(), sub.sid, limit - sub.before_link);
+        return {};
+    }
+    if (s.up()) encode_unsubscribe(s.outbound.pending(), sub.sid, 0);
+    s.subscriptions.end(sub, {});
+    s.subscriptions.remove(sub.sid);
+    return {};
+}
+
+std::size_t Session::take(SubscriptionState& sub, std::vector<Message>& out, std::size_t most) {
+    return state_->subscriptions.take(sub, out, most);
+}
+
+std::string Session::new_inbox() {
+    return state_->options.inbox_prefix + '.' + state_->random.nuid();
+}
+
+void Session::State::send_subscribe(Bytes& out, const SubscriptionState& sub) {
+    encode_subscribe(out, sub.subject, sub.queue, sub.sid);
+    if (sub.limit) encode_unsubscribe(out, sub.sid, sub.limit - sub.before_link);
+}
+
+void Session::State::replay() {
+    for (SubscriptionState* sub : subscriptions.in_order()) {
+        sub->before_link = sub->received;
+        send_subscribe(outbound.opening(), *sub);
+    }
+}
+
+const std::string& Session::State::reply_prefix() {
+    if (!inbox) {
+        const std::string root = options.inbox_prefix + '.' + random.nuid() + '.';
+        inbox = subscriptions.add(root + '*', {});
+        inbox->inbox = true;
+        inbox_root = root;
+        if (up()) send_subscribe(outbound.pending(), *inbox);
+    }
+    return inbox_root;
+}
+
+void Session::State::await_pong(PongWait& wait) {
+    link->pongs.push_back(&wait);
+    wait.state_ = this;
+    wait.number_ = link->first_pong + link->pongs.size() - 1;
+    encode_ping(outbound.pending());
+}
+
+void Session::State::forget_pong(PongWait& wait) noexcept {
+    // The PONG will still come, and must not be taken for somebody else's (B64).
+    link->pongs[wait.number_ - link->first_pong] = nullptr;
+}
+
+PongWait::~PongWait() {
+    if (state_) state_->forget_pong(*this);
+}
+
+Result<std::string> header_block(const Headers& headers) {
+    for (const auto& [name, value] : headers) {
+        if (const char* flaw = flaw_in_header_name(name)) {
+            return bad_argument("header name", name, flaw);
+        }
+        if (const char* flaw = flaw_in_header_value(value)) {
+            return bad_argument("header value of " + name, value, flaw);
+        }
+    }
+    if (headers.empty()) return std::string();
+    Bytes block;
+    encode_headers(block, headers);
+    return std::string(block.view());
+}
+
+}  // namespace v0
+}  // namespace anynats

@@ -1,0 +1,125 @@
+// What a session consists of. Everything that must die with a connection is in Link, and a new
+// attempt makes a new one: no byte and no parser state crosses an epoch (I03, B01, B20, B27).
+// Private to core and ops; one thread at a time, as Session says.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "core/inbound.hpp"
+#include "core/info.hpp"
+#include "core/outbound.hpp"
+#include "core/parser.hpp"
+#include "core/random.hpp"
+#include "core/replies.hpp"
+#include "core/server_pool.hpp"
+#include "core/subscriptions.hpp"
+#include "core/wait.hpp"
+#include <anynats/session.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+/// One awaited PONG. Pongs come in the order of the pings of one connection (I15).
+class PongWait : public Wait {
+public:
+    ~PongWait() override;
+
+private:
+    friend struct Session::State;
+    Session::State* state_ = nullptr;
+    std::uint64_t number_ = 0;
+};
+
+/// One attempt to connect, and the connection that came of it.
+struct Link {
+    enum class Phase { waiting, dialing, info, authenticating, pong, up, closed };
+
+    explicit Link(const Options& options)
+        : parser({options.max_control_line, options.max_info_line, options.max_inbound_message}),
+          inbound(options.read_chunk) {}
+
+    Phase phase = Phase::waiting;
+    std::uint64_t epoch = 0;
+    Parser parser;
+    Inbound inbound;
+    std::deque<PongWait*> pongs;      // null: a keep-alive, or somebody who stopped waiting
+    std::uint64_t first_pong = 0;     // the number of pongs.front()
+    std::uint32_t pings_outstanding = 0;
+    Time attempt_deadline = never;    // of the handshake
+    Time next_ping = never;
+    Time stable_at = never;           // when the connection has lasted long enough
+    bool stable = false;
+    std::optional<Error> server_error;  // an -ERR that explains the end of the connection
+};
+
+struct Session::State {
+    State(Options options, const Seed& seed, std::vector<ServerUrl> servers, Time now);
+
+    // session.cpp: life of the connection
+    void begin_attempt();
+    void schedule_attempt();
+    void attempt_failed(Error error);
+    void connected();
+    void link_lost(Error error);
+    void reset_link();
+    void close(std::optional<Error> why);
+    void on_time();
+    bool stale(std::uint64_t epoch) noexcept;
+    Error about_server(ErrorCode code, std::string_view what) const;
+
+    // session_receive.cpp: what the server says
+    void parse();
+    void on_frame(const Frame& frame);
+    void on_info(std::string_view json);
+    void on_message(const Frame& frame);
+    void on_pong();
+    void on_server_error(std::string_view text);
+
+    // session_send.cpp: what the user says
+    void replay();
+    void send_subscribe(Bytes& out, const SubscriptionState& sub);
+    std::optional<Error> refuse_publish(std::size_t size);
+    const std::string& reply_prefix();
+    void await_pong(PongWait& wait);
+    void forget_pong(PongWait& wait) noexcept;
+
+    // session_events.cpp: what is told
+    void act(Action action);
+    void tell(Event event);
+    void enter(ConnectionState next);
+    void trace(TraceRecord::Kind kind, std::string_view bytes);
+
+    bool up() const noexcept { return link->phase == Link::Phase::up; }
+
+    Options options;
+    Random random;
+    ServerPool pool;
+    ReadyQueue ready;
+    Timers timers;
+    Subscriptions subscriptions;
+    Replies replies;
+    Outbound outbound;
+    std::unique_ptr<Link> link;
+    List<LiveOperation> operations;
+    WaitQueue connected_waiters;  // told when connected, and when closed
+
+    Time now;
+    ConnectionState state = ConnectionState::connecting;
+    std::uint64_t epochs = 0;
+    Time next_attempt = never;
+    bool was_connected = false;
+    std::size_t first_pass_left = 0;  // servers that the first connect has not tried yet
+    std::optional<Error> last_error;
+    std::optional<ServerInfo> info;
+    std::string inbox_root;  // <prefix>.<nuid>. of the multiplexed replies, once there is one
+    std::shared_ptr<SubscriptionState> inbox;
+
+    std::deque<Action> actions;
+    std::deque<Event> events;
+    std::function<void(const TraceRecord&)> trace_hook;
+    Counters counters;
+};
+
+}  // namespace v0
+}  // namespace anynats

@@ -1,0 +1,310 @@
+// Leading, following and leaving; publishing without waking anybody. See driver.hpp.
+// A lost wake-up is never cured with a timer; the one exception is signals, which a thread can
+// miss between two sleeps: it asks for them at absolute 100 ms marks.
+#include "drive/driver.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "drive/background.hpp"
+#include "drive/parking.hpp"
+#include "net/sys.hpp"
+
+namespace anynats {
+inline namespace v0 {
+
+namespace {
+
+constexpr Duration tick_time = std::chrono::microseconds(500);
+constexpr Duration linger_time = std::chrono::milliseconds(10);
+constexpr Duration signal_time = std::chrono::milliseconds(100);
+
+std::atomic<InterruptCheck> interrupt_check{nullptr};
+
+}  // namespace
+
+void set_interrupt_check(InterruptCheck check) noexcept {
+    interrupt_check.store(check);
+}
+
+/// A thread that waits. It sleeps on a futex word and not on a condition variable, because only
+/// the former returns when a signal comes.
+class Driver::Parked final : public Waiter {
+public:
+    Parked(Driver& driver_, WakeDescriptor& descriptor_)
+        : driver(driver_), descriptor(descriptor_) {}
+
+    void wake() noexcept override {
+        told = true;
+        if (asleep) driver.woken_.push_back(*this);
+        if (polling) descriptor.wake();
+    }
+
+    Driver& driver;
+    WakeDescriptor& descriptor;
+    bool leads = false;
+    bool asleep = false;       // in follow(), on the futex word
+    bool polling = false;      // in lead(), without the lock
+    bool told = false;         // woken since it last looked
+    bool interrupted = false;  // a signal came: ask whether it ends the wait
+    std::atomic<std::uint32_t> word{0};
+};
+
+std::shared_ptr<Driver> Driver::make(Options options) {
+    auto driver = std::make_shared<Driver>(std::move(options));
+    driver->number_ = Background::instance().add(driver, driver->connection_.poll_fd());
+    const std::lock_guard<std::mutex> lock(driver->mutex_);
+    driver->connection_.act(driver->clock());
+    driver->arm_background();
+    return driver;
+}
+
+Driver::Driver(Options options) : connection_(std::move(options), monotonic_now()) {}
+
+Driver::~Driver() {
+    if (number_) Background::instance().remove(number_, connection_.poll_fd());
+    connection_.flush(clock());
+}
+
+Time Driver::clock() const {
+    return monotonic_now();
+}
+
+void Driver::leave() noexcept {
+    // The words are set under the lock and the sleepers woken without it, so that they find it
+    // free. A sleeper may be gone by then: waking an address nobody sleeps on does nothing.
+    constexpr std::size_t most = 32;
+    std::atomic<std::uint32_t>* words[most];
+    std::size_t n = 0;
+    while (Waiter* waiter = woken_.pop_front()) {
+        auto& parked = static_cast<Parked&>(*waiter);
+        parked.word.store(1, std::memory_order_release);
+        if (n < most) {
+            words[n++] = &parked.word;
+        } else {
+            futex_wake(parked.word);
+        }
+    }
+    mutex_.unlock();
+    for (std::size_t i = 0; i < n; ++i) futex_wake(*words[i]);
+}
+
+// --- writing: whoever has a reason, under the lock ----------------------------------------------
+
+bool Driver::published() {
+    const std::size_t waiting = session().size_to_send();
+    if (waiting == 0) return false;
+    if (waiting >= session().options().write_high_water) return true;
+    if (scheduled_ != never && scheduled_ <= last_write_ + tick_time) return false;
+    const Time now = clock();
+    if (now - last_write_ >= tick_time) return true;
+    schedule(last_write_ + tick_time);
+    return false;
+}
+
+void Driver::push() {
+    const Time now = clock();
+    if (session().size_to_send() != 0) last_write_ = now;
+    const bool sent = connection_.flush(now);
+    session().run_ready();
+    // EPOLLOUT and what the failed write may have started need somebody who waits for them.
+    if (lead_ == Lead::none && (!sent || session().state() != ConnectionState::connected)) {
+        arm_background();
+    }
+    if (!room_.empty()) {
+        List<Waiter> waiting;
+        room_.move_to(waiting);
+        while (Waiter* waiter = waiting.pop_front()) waiter->wake();
+    }
+}
+
+bool Driver::wait_for_room(std::size_t size) {
+    const auto room = [&] {
+        push();
+        return session().state() != ConnectionState::connected ||
+               session().pending_size() + size <= session().options().pending_limit ||
+               session().pending_size() == 0;
+    };
+    const auto join = [&](Waiter& self) { room_.push_back(self); };
+    return wait_until(never, room, join) == Waited::arrived;
+}
+
+// --- waiting ------------------------------------------------------------------------------------
+
+std::optional<Error> Driver::wait(OperationState& operation) {
+    Inside inside(*this);
+    const auto done = [&] { return operation.done(); };
+    const auto join = [&](Waiter& self) { operation.join(self); };
+    if (wait_until(never, done, join) == Waited::arrived) return {};
+    return Error(ErrorCode::cancelled, "the wait was interrupted");
+}
+
+Waited Driver::wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) {
+    Inside inside(*this);
+    SubscriptionState& sub = *queue.state;
+    if (queue.take(out)) return Waited::arrived;
+    if (sub.ended) return Waited::ended;
+    if (timeout <= Duration::zero()) {
+        if (lead_ == Lead::caller) return Waited::timed_out;
+        connection_.drive(clock());  // nobody else is reading just now: look at the socket once
+        return queue.take(out) ? Waited::arrived : Waited::timed_out;
+    }
+    bool taken = false;
+    const auto finished = [&] { return (taken = queue.take(out)) || sub.ended; };
+    const auto join = [&](Waiter& self) { sub.waiters.join(self); };
+    const Waited how = wait_until(after(clock(), timeout), finished, join);
+    if (how == Waited::arrived) return taken ? Waited::arrived : Waited::ended;
+    // A wake that was meant for us goes on to somebody who still waits.
+    if (!sub.held.empty()) sub.waiters.wake_one();
+    return how;
+}
+
+/// Wait, with the lock held on entry and on return, until `finished` says so.
+template <class Finished, class Join>
+Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
+    Parked self(*this, WakeDescriptor::mine());
+    const InterruptCheck check = interrupt_check.load();
+    Time now = clock();
+    Time next_check = check ? after(now, signal_time) : never;
+    Waited how = Waited::timed_out;
+    for (;;) {
+        session().advance(now);
+        if (now >= connection_.next_timeout()) session().handle_timeout(now);
+        connection_.act(now);
+        push();
+        if (finished()) {
+            how = Waited::arrived;
+            break;
+        }
+        if (now >= deadline) break;
+        if (check && (self.interrupted || now >= next_check)) {
+            self.interrupted = false;
+            next_check = after(now, signal_time);
+            leave();
+            const bool stop = check();
+            mutex_.lock();
+            if (stop) {
+                how = Waited::interrupted;
+                break;
+            }
+        }
+        if (!self.linked()) join(self);
+        const Time until = std::min(deadline, next_check);
+        if (self.leads || take_lead(self)) {
+            lead(self, until);
+        } else {
+            follow(self, until);
+        }
+        now = clock();
+    }
+    self.unlink();
+    if (self.leads) leave_lead();
+    return how;
+}
+
+// --- reading: one leader ------------------------------------------------------------------------
+
+bool Driver::take_lead(Parked& self) {
+    if (lead_ == Lead::caller) return false;
+    // Takes over from the background thread without waking it.
+    if (lead_ == Lead::background) {
+        Background::instance().watch(number_, connection_.poll_fd(), false);
+    }
+    lead_ = Lead::caller;
+    self.leads = true;
+    return true;
+}
+
+void Driver::lead(Parked& self, Time until) {
+    if (self.told) {  // news since we last looked: do not sleep on it
+        self.told = false;
+        return;
+    }
+    Connection::Read* const read = connection_.begin_read(monotonic_now());
+    until = std::min(until, connection_.next_timeout());
+    const int fd = read ? Connection::read_fd(*read) : connection_.poll_fd();
+    const short events = read && connection_.blocked() ? POLLIN | POLLOUT : POLLIN;
+    self.polling = true;
+    leave();
+    bool readable = read && read_was_full_;
+    if (!readable) {
+        pollfd fds[2] = {{fd, events, 0}, {self.descriptor.fd(), POLLIN, 0}};
+        const timespec wait = to_timespec(until - monotonic_now());
+        const int n = ::ppoll(fds, 2, until == never ? nullptr : &wait, nullptr);
+        if (n < 0 && errno == EINTR) self.interrupted = true;
+        if (n > 0 && fds[1].revents) self.descriptor.drain();
+        readable = n > 0 && (fds[0].revents & ~POLLOUT) != 0;
+    }
+    if (read && readable) Connection::perform(*read);
+    mutex_.lock();
+    self.polling = false;
+    self.told = false;
+    const Time now = clock();
+    if (read) {
+        read_was_full_ = readable && Connection::filled(*read);
+        connection_.finish_read(now);
+    } else {
+        connection_.drive(now);
+    }
+}
+
+void Driver::follow(Parked& self, Time until) {
+    if (self.told) {
+        self.told = false;
+        return;
+    }
+    // The leader is not woken for our deadline: we look after the timers ourselves.
+    until = std::min(until, connection_.next_timeout());
+    self.word.store(0, std::memory_order_relaxed);
+    self.asleep = true;
+    ++followers_;
+    leave();
+    self.interrupted = futex_wait(self.word, until);
+    mutex_.lock();
+    --followers_;
+    self.asleep = false;
+    self.told = false;
+}
+
+void Driver::leave_lead() {
+    left_at_ = clock();
+    lead_ = Lead::none;
+    if (followers_ > 0 || connection_.blocked()) {
+        arm_background();
+    } else {
+        schedule(after(left_at_, linger_time));
+    }
+}
+
+void Driver::arm_background() {
+    lead_ = Lead::background;
+    Background::instance().watch(number_, connection_.poll_fd(), true);
+    schedule(connection_.next_timeout());
+}
+
+void Driver::schedule(Time due) noexcept {
+    if (due >= scheduled_) return;
+    scheduled_ = due;
+    Background::instance().schedule(number_, due);
+}
+
+void Driver::tick(bool readable) {
+    enter();
+    const Time now = clock();
+    if (!readable) scheduled_ = never;
+    if (lead_ == Lead::none && (now >= after(left_at_, linger_time) || connection_.blocked())) {
+        arm_background();
+    }
+    // One bounded turn: what is left keeps the descriptor readable, and we are called again.
+    if (lead_ == Lead::background) connection_.drive(now);
+    if (lead_ == Lead::caller && now >= connection_.next_timeout()) session().handle_timeout(now);
+    push();
+    schedule(connection_.next_timeout());
+    if (lead_ == Lead::none) schedule(after(left_at_, linger_time));
+    leave();
+}
+
+}  // namespace v0
+}  // namespace anynats

@@ -1,0 +1,73 @@
+// Driver: the host of blocked callers. A thread that must wait reads the socket itself when nobody
+// else does (the leader); others sleep until the leader, or the background thread, has their news.
+// Any thread; everything is under one mutex, which nobody holds while waiting or reading.
+// The table of hand-overs is in the design ("who reads, who writes") and in HACKING.md.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "core/wait.hpp"
+#include "drive/host.hpp"
+#include <anynats/connection.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+/// Called in a waiting thread, outside all locks, when a signal came and every 100 ms: true ends
+/// the wait. For languages that handle signals between their own steps; null by default.
+using InterruptCheck = bool (*)();
+void set_interrupt_check(InterruptCheck check) noexcept;
+
+class Driver final : public Host {
+public:
+    static std::shared_ptr<Driver> make(Options options);
+    explicit Driver(Options options);
+    ~Driver() override;
+
+    Session& session() noexcept override { return connection_.session(); }
+    void enter() override { mutex_.lock(); }
+    bool try_enter() override { return mutex_.try_lock(); }
+    void leave() noexcept override;
+    Time clock() const override;
+    bool published() override;
+    void started() override { schedule(connection_.next_timeout()); }
+    void push() override;
+    bool wait_for_room(std::size_t size) override;
+    std::optional<Error> wait(OperationState& operation) override;
+    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) override;
+
+    /// For the background thread: the descriptor is readable, or the time has come.
+    void tick(bool readable);
+
+private:
+    class Parked;
+    /// Who reads. `none` for at most the linger; a leaving caller hands over to the background.
+    enum class Lead { none, caller, background };
+
+    template <class Finished, class Join>
+    Waited wait_until(Time deadline, Finished finished, Join join);
+    bool take_lead(Parked& self);
+    void lead(Parked& self, Time until);
+    void follow(Parked& self, Time until);
+    void leave_lead();
+    void arm_background();
+    void schedule(Time due) noexcept;
+
+    std::mutex mutex_;
+    Connection connection_;
+    Lead lead_ = Lead::none;
+    List<Waiter> room_;           // threads that wait for pending_limit
+    List<Waiter> woken_;          // followers to wake once the lock is free
+    std::size_t followers_ = 0;
+    Time left_at_{};              // when the last leader left
+    Time last_write_{};
+    Time scheduled_ = never;      // the next tick asked for
+    bool read_was_full_ = false;  // then more is likely there: read before polling
+    std::uint64_t number_ = 0;    // at the background thread
+};
+
+}  // namespace v0
+}  // namespace anynats

@@ -1,0 +1,134 @@
+// A loop's turn, and who is told what after it; see loop_host.hpp.
+// Bounded work per turn: Connection::drive stops after so many reads and asks to be called again.
+#include "drive/loop_host.hpp"
+
+#include "net/sys.hpp"
+#include <anynats/error_types.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+LoopHost::LoopHost(Options options)
+    : connection_(std::move(options), monotonic_now()), thread_(std::this_thread::get_id()) {
+    connection_.act(clock());
+}
+
+LoopHost::~LoopHost() {
+    connection_.flush(clock());
+}
+
+void LoopHost::enter() {
+    if (!try_enter()) {
+        throw UsageError(ErrorCode::usage_error,
+                         "this client belongs to the thread of the event loop it was made on");
+    }
+}
+
+bool LoopHost::try_enter() {
+    return std::this_thread::get_id() == thread_;
+}
+
+Time LoopHost::clock() const {
+    return monotonic_now();
+}
+
+bool LoopHost::published() {
+    return session().size_to_send() >= session().options().write_high_water;
+}
+
+void LoopHost::push() {
+    connection_.flush(clock());
+}
+
+bool LoopHost::drive() {
+    enter();
+    turn_asked_ = false;
+    const bool again = connection_.drive(clock());
+    if (!room_.empty() && !connection_.blocked()) {
+        List<Waiter> waiting;
+        room_.move_to(waiting);
+        while (Waiter* waiter = waiting.pop_front()) waiter->wake();
+    }
+    return again;
+}
+
+bool LoopHost::wants_turn() noexcept {
+    if (turn_asked_) return false;
+    turn_asked_ = !completions_.empty() ||
+                  (!connection_.blocked() && session().size_to_send() != 0) ||
+                  session().has_action();
+    return turn_asked_;
+}
+
+std::optional<Error> LoopHost::wait(OperationState&) {
+    return Error(ErrorCode::usage_error,
+                 "waiting here would block the event loop that drives this client");
+}
+
+Waited LoopHost::wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) {
+    enter();
+    if (queue.take(out)) return Waited::arrived;
+    if (queue.state->ended) return Waited::ended;
+    return timeout <= Duration::zero() ? Waited::timed_out : Waited::interrupted;
+}
+
+void LoopHost::Notice::wake() noexcept {
+    host->completions_.push_back(token);
+}
+
+LoopHost::Notice& LoopHost::notice(std::uint64_t token) {
+    enter();
+    Notice& made = notices_[token];
+    made.host = this;
+    made.token = token;
+    // A place for the completion is made now, because waking must not fail.
+    completions_.reserve(notices_.size());
+    return made;
+}
+
+void LoopHost::notify_done(OperationState& operation, std::uint64_t token) {
+    Notice& made = notice(token);
+    if (operation.done()) {
+        made.wake();
+    } else {
+        operation.join(made);
+    }
+}
+
+void LoopHost::notify_message(SubscriptionQueue& queue, std::uint64_t token) {
+    Notice& made = notice(token);
+    made.sub = queue.state.get();
+    if (!queue.state->held.empty() || queue.state->ended) {
+        made.wake();
+    } else {
+        queue.state->waiters.join(made);
+    }
+}
+
+void LoopHost::notify_room(std::uint64_t token) {
+    Notice& made = notice(token);
+    if (connection_.blocked()) {
+        room_.push_back(made);
+    } else {
+        made.wake();
+    }
+}
+
+void LoopHost::forget(std::uint64_t token) noexcept {
+    const auto found = notices_.find(token);
+    if (found == notices_.end()) return;
+    SubscriptionState* const sub = found->second.sub;
+    const bool told = !found->second.linked();
+    notices_.erase(found);
+    if (sub && told && !sub->held.empty()) sub->waiters.wake_one();
+}
+
+std::vector<std::uint64_t> LoopHost::take_completions() {
+    std::vector<std::uint64_t> taken;
+    taken.swap(completions_);
+    completions_.reserve(notices_.size());
+    return taken;
+}
+
+}  // namespace v0
+}  // namespace anynats

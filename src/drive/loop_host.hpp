@@ -1,0 +1,72 @@
+// LoopHost: the host for an event loop that watches one descriptor and one deadline and calls
+// drive(). Nothing here waits or locks: everything happens on the loop's own thread, and use from
+// another one is refused. What became ready is told as tokens that the loop's side chose.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "core/wait.hpp"
+#include "drive/host.hpp"
+#include <anynats/connection.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+class LoopHost final : public Host {
+public:
+    explicit LoopHost(Options options);
+    ~LoopHost() override;
+
+    Session& session() noexcept override { return connection_.session(); }
+    /// Throws UsageError on a foreign thread.
+    void enter() override;
+    bool try_enter() override;
+    void leave() noexcept override {}
+    Time clock() const override;
+    bool published() override;
+    void push() override;
+    bool wait_for_room(std::size_t) override { return false; }
+    std::optional<Error> wait(OperationState& operation) override;
+    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) override;
+
+    // --- for the loop ----------------------------------------------------------------------------
+    int fd() const noexcept { return connection_.poll_fd(); }
+    Time next_timeout() const { return connection_.next_timeout(); }
+    /// Do what is to be done now. Returns whether to call again in the loop's next turn.
+    bool drive();
+    /// Whether drive() should be called at the end of the loop's turn: something waits to be sent
+    /// or to be told. True once, until drive() has been called.
+    bool wants_turn() noexcept;
+
+    /// Put `token` among the completions, once: when the operation is done; when there may be a
+    /// message or the end of the subscription; when there is room to publish again.
+    void notify_done(OperationState& operation, std::uint64_t token);
+    void notify_message(SubscriptionQueue& queue, std::uint64_t token);
+    void notify_room(std::uint64_t token);
+    /// Nobody waits for `token` any more. If a message was meant for it, the next waiter is told.
+    void forget(std::uint64_t token) noexcept;
+    std::vector<std::uint64_t> take_completions();
+
+private:
+    struct Notice final : Waiter {
+        void wake() noexcept override;
+        LoopHost* host = nullptr;
+        std::uint64_t token = 0;
+        SubscriptionState* sub = nullptr;
+    };
+    Notice& notice(std::uint64_t token);
+
+    Connection connection_;
+    std::thread::id thread_;
+    std::unordered_map<std::uint64_t, Notice> notices_;
+    std::vector<std::uint64_t> completions_;
+    List<Waiter> room_;
+    bool turn_asked_ = false;
+};
+
+}  // namespace v0
+}  // namespace anynats

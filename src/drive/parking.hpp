@@ -1,0 +1,72 @@
+// How a thread sleeps and is woken: on a futex word, or in poll with a descriptor of its own.
+// Futexes and not condition variables, because only the former return when a signal comes.
+// Linux only; elsewhere a pipe in place of the eventfd and a timed semaphore would stand here.
+#pragma once
+
+#include <linux/futex.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <ctime>
+
+#include <anynats/time.hpp>
+
+namespace anynats {
+inline namespace v0 {
+
+inline timespec to_timespec(Duration time) noexcept {
+    const std::int64_t count = std::max<std::int64_t>(time.count(), 0);
+    return {static_cast<time_t>(count / 1'000'000'000), static_cast<long>(count % 1'000'000'000)};
+}
+
+/// Sleep while `word` is 0, until `until` (CLOCK_MONOTONIC). Returns whether a signal ended it.
+inline bool futex_wait(std::atomic<std::uint32_t>& word, Time until) noexcept {
+    if (word.load(std::memory_order_acquire) != 0) return false;
+    const timespec at = to_timespec(until.time_since_epoch());
+    const long result = ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
+                                  FUTEX_WAIT_BITSET_PRIVATE, 0, until == never ? nullptr : &at,
+                                  nullptr, FUTEX_BITSET_MATCH_ANY);
+    return result != 0 && errno == EINTR;
+}
+
+/// Wake who sleeps on `word`, if anybody still does: the address may be gone by now.
+inline void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
+    ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr,
+              nullptr, 0);
+}
+
+/// A thread's own wake-up descriptor, for the time it spends in poll.
+class WakeDescriptor {
+public:
+    WakeDescriptor() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    ~WakeDescriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    WakeDescriptor(const WakeDescriptor&) = delete;
+    WakeDescriptor& operator=(const WakeDescriptor&) = delete;
+
+    int fd() const noexcept { return fd_; }
+    void wake() const noexcept {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t n = ::write(fd_, &one, sizeof one);
+    }
+    void drain() const noexcept {
+        std::uint64_t times;
+        [[maybe_unused]] const ssize_t n = ::read(fd_, &times, sizeof times);
+    }
+    static WakeDescriptor& mine() {
+        thread_local WakeDescriptor descriptor;
+        return descriptor;
+    }
+
+private:
+    int fd_;
+};
+
+}  // namespace v0
+}  // namespace anynats

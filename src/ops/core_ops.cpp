@@ -1,0 +1,103 @@
+// connect, request, flush and close as coroutines; see core_ops.hpp.
+// GCC 12.2 fences: co_await stands alone in its statement, parameters come by value.
+#include "ops/core_ops.hpp"
+
+#include <cstdio>
+
+namespace anynats {
+inline namespace v0 {
+
+namespace {
+
+std::string in_seconds(Duration time) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g s", std::chrono::duration<double>(time).count());
+    return text;
+}
+
+/// One wait for the connection to come up, or for the session to be closed.
+class ConnectedWait : public Wait {
+public:
+    explicit ConnectedWait(Session& session) { session.inner().connected_waiters.join(*this); }
+};
+
+Error closed_error(Session& session, std::string_view what) {
+    Error error(ErrorCode::closed, std::string(what) + ": the client is closed");
+    const std::optional<Error>& why = session.last_error();
+    return why ? error.because(*why) : error;
+}
+
+}  // namespace
+
+Task<Done> connect(Session& session) {
+    if (session.options().retry_on_failed_connect) co_return Done{};
+    while (session.state() == ConnectionState::connecting) {
+        ConnectedWait wait(session);
+        co_await until(session, wait, never);
+    }
+    if (session.state() == ConnectionState::closed) {
+        const std::optional<Error>& why = session.last_error();
+        if (why) co_return *why;
+        co_return closed_error(session, "connect");
+    }
+    co_return Done{};
+}
+
+Task<Message> request(Session& session, std::string_view subject, std::string_view payload,
+                      std::string_view header_block, Duration timeout) {
+    const std::string what = "request on \"" + std::string(subject) + "\"";
+    ReplyWait reply;
+    session.inner().replies.open(reply);
+    const std::string inbox = session.inner().reply_prefix() + reply.token();
+    std::optional<Error> refusal = session.publish(subject, payload, inbox, header_block);
+    if (refusal) co_return std::move(*refusal);
+    co_await until(session, reply, after(session.now(), timeout));
+    if (reply.timed_out()) {
+        co_return Error(ErrorCode::timeout_error, what + " (" + session.server() +
+                                                      "): no reply within " + in_seconds(timeout));
+    }
+    if (reply.error()) {
+        co_return Error(reply.error()->code(), what + ": the reply cannot come any more")
+            .because(*reply.error());
+    }
+    Message message = std::move(*reply.message());
+    if (message.status() == 503 && message.payload().empty()) {
+        co_return Error(ErrorCode::no_responders,
+                        what + " (" + session.server() + "): nobody is subscribed to it");
+    }
+    co_return std::move(message);
+}
+
+Task<Done> flush(Session& session, Duration timeout) {
+    const Time deadline = after(session.now(), timeout);
+    const auto late = [&session, timeout] {
+        return Error(ErrorCode::timeout_error, "flush (" + session.server() +
+                                                   "): no PONG within " + in_seconds(timeout));
+    };
+    while (session.state() == ConnectionState::connecting ||
+           session.state() == ConnectionState::reconnecting) {
+        ConnectedWait wait(session);
+        co_await until(session, wait, deadline);
+        if (wait.timed_out()) co_return late();
+    }
+    if (session.state() == ConnectionState::closed) co_return closed_error(session, "flush");
+    PongWait pong;
+    session.inner().await_pong(pong);
+    co_await until(session, pong, deadline);
+    if (pong.timed_out()) co_return late();
+    if (pong.error()) co_return Error(pong.error()->code(), "flush").because(*pong.error());
+    co_return Done{};
+}
+
+Task<Done> close(Session& session, Duration timeout) {
+    if (session.state() == ConnectionState::connected && timeout > Duration::zero()) {
+        // Not being able to flush is no reason not to close; what was lost is counted.
+        auto flushed = co_await flush(session, timeout);
+        (void)flushed;
+    }
+    session.close();
+    co_return Done{};
+}
+
+}  // namespace v0
+}  // namespace anynats
