@@ -256,8 +256,8 @@ std::string redacted_url(std::string_view text) {
     }
     // The last @ of all, for an unescaped / in a password ends the authority too soon.
     if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-        shown += "***";
-        text.remove_prefix(at);
+        shown += "***@";
+        text.remove_prefix(at + 1);
     }
     // `user:password` without a host looks like `host:port`: only digits may follow a colon.
     const std::string_view place = text.substr(0, text.find_first_of("/?#"));

@@ -11,13 +11,14 @@ inline namespace v0 {
 class BareHost final : public Host {
 public:
     BareHost(Options options, const Seed& seed, Time now)
-        : session_(std::move(options), seed, now) {}
+        : owned_(std::move(options), seed, now) {
+        session_ = &owned_;
+    }
 
-    Session& session() noexcept override { return session_; }
     void enter() override {}
     bool try_enter() override { return true; }
     void leave() noexcept override {}
-    Time clock() const override { return session_.now(); }
+    Time clock() const override { return owned_.now(); }
     bool published() override { return false; }
     void push() override {}
     bool wait_for_room(std::size_t) override { return false; }
@@ -31,7 +32,7 @@ public:
     }
 
 private:
-    Session session_;
+    Session owned_;
 };
 
 }  // namespace v0

@@ -27,7 +27,9 @@ Operation<Client> connect(Options options) {
     std::shared_ptr<Driver> driver = Driver::make(std::move(options));
     const Inside inside(*driver);
     Task<Client> task = connect_then(driver->session(), ClientAccess::make(driver));
-    return {start(driver->session(), "connect", std::move(task)), driver};
+    auto operation = start(driver->session(), "connect", std::move(task));
+    if (driver->started()) driver->push();
+    return {std::move(operation), driver};
 }
 
 Operation<Client> connect(std::string_view servers) {

@@ -18,6 +18,7 @@ inline namespace v0 {
 namespace {
 
 constexpr Duration tick_time = std::chrono::microseconds(500);
+constexpr Duration burst_time = std::chrono::microseconds(50);  // requests closer than that share
 constexpr Duration linger_time = std::chrono::milliseconds(10);
 constexpr Duration signal_time = std::chrono::milliseconds(100);
 
@@ -61,7 +62,9 @@ std::shared_ptr<Driver> Driver::make(Options options) {
     return driver;
 }
 
-Driver::Driver(Options options) : connection_(std::move(options), monotonic_now()) {}
+Driver::Driver(Options options) : connection_(std::move(options), monotonic_now()) {
+    session_ = &connection_.session();
+}
 
 Driver::~Driver() {
     if (number_) Background::instance().remove(number_, connection_.poll_fd());
@@ -94,12 +97,22 @@ void Driver::leave() noexcept {
 // --- writing: whoever has a reason, under the lock ----------------------------------------------
 
 bool Driver::published() {
+    return send_now(tick_time);
+}
+
+bool Driver::started() {
+    schedule(connection_.next_timeout());
+    return send_now(burst_time);
+}
+
+/// Whether to send at once: a lot waits, or the last write is at least `quiet` ago. Otherwise a
+/// tick is asked for, once, and whoever waits before it sends earlier.
+bool Driver::send_now(Duration quiet) {
     const std::size_t waiting = session().size_to_send();
     if (waiting == 0) return false;
     if (waiting >= session().options().write_high_water) return true;
-    if (scheduled_ != never && scheduled_ <= last_write_ + tick_time) return false;
-    const Time now = clock();
-    if (now - last_write_ >= tick_time) return true;
+    if (quiet == tick_time && scheduled_ <= last_write_ + tick_time) return false;
+    if (clock() - last_write_ >= quiet) return true;
     schedule(last_write_ + tick_time);
     return false;
 }
@@ -300,7 +313,12 @@ void Driver::tick(bool readable) {
     // One bounded turn: what is left keeps the descriptor readable, and we are called again.
     if (lead_ == Lead::background) connection_.drive(now);
     if (lead_ == Lead::caller && now >= connection_.next_timeout()) session().handle_timeout(now);
-    push();
+    const Time quiet_at = last_write_ + tick_time;
+    if (now >= quiet_at) {
+        push();
+    } else if (session().size_to_send() != 0) {
+        schedule(quiet_at);  // somebody writes anyway: do not get in the way
+    }
     schedule(connection_.next_timeout());
     if (lead_ == Lead::none) schedule(after(left_at_, linger_time));
     leave();

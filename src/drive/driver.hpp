@@ -27,13 +27,12 @@ public:
     explicit Driver(Options options);
     ~Driver() override;
 
-    Session& session() noexcept override { return connection_.session(); }
     void enter() override { mutex_.lock(); }
     bool try_enter() override { return mutex_.try_lock(); }
     void leave() noexcept override;
     Time clock() const override;
     bool published() override;
-    void started() override { schedule(connection_.next_timeout()); }
+    bool started() override;
     void push() override;
     bool wait_for_room(std::size_t size) override;
     std::optional<Error> wait(OperationState& operation) override;
@@ -47,6 +46,7 @@ private:
     /// Who reads. `none` for at most the linger; a leaving caller hands over to the background.
     enum class Lead { none, caller, background };
 
+    bool send_now(Duration quiet);
     template <class Finished, class Join>
     Waited wait_until(Time deadline, Finished finished, Join join);
     bool take_lead(Parked& self);

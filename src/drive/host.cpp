@@ -43,7 +43,9 @@ Result<std::shared_ptr<SubscriptionQueue>> Host::subscribe(std::string_view subj
 
 std::shared_ptr<ResultState<Done>> Host::connect() {
     Inside inside(*this);
-    return start(session(), "connect", anynats::connect(session()));
+    auto operation = start(session(), "connect", anynats::connect(session()));
+    if (started()) push();
+    return operation;
 }
 
 std::shared_ptr<ResultState<Message>> Host::request(std::string_view subject,
@@ -55,8 +57,7 @@ std::shared_ptr<ResultState<Message>> Host::request(std::string_view subject,
     const Duration wait = timeout.value_or(session().options().request_timeout);
     auto operation = start(session(), "request",
                            anynats::request(session(), subject, payload, header_block, wait));
-    started();
-    if (published()) push();
+    if (started()) push();
     return operation;
 }
 
@@ -65,8 +66,7 @@ std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) 
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().flush_timeout);
     auto operation = start(session(), "flush", anynats::flush(session(), wait));
-    started();
-    if (published()) push();
+    if (started()) push();
     return operation;
 }
 
@@ -75,8 +75,7 @@ std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) 
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().close_timeout);
     auto operation = start(session(), "close", anynats::close(session(), wait));
-    started();
-    if (published()) push();
+    if (started()) push();
     return operation;
 }
 

@@ -24,8 +24,9 @@ enum class Waited { arrived, timed_out, ended, interrupted };
 
 class Host : public OperationHost, public std::enable_shared_from_this<Host> {
 public:
+    Session& session() noexcept { return *session_; }
+
     // --- what a way of waiting provides ----------------------------------------------------------
-    virtual Session& session() noexcept = 0;
     /// Begin to use the session (a lock, if there is one); try_enter never waits.
     virtual void enter() = 0;
     virtual bool try_enter() = 0;
@@ -33,11 +34,11 @@ public:
     virtual void leave() noexcept = 0;
     /// Inside: the time now.
     virtual Time clock() const = 0;
-    /// Inside: something waits to be sent. True when push() should be called now, otherwise
+    /// Inside: something may wait to be sent. True when push() should be called now, otherwise
     /// somebody has been told to do it soon.
     virtual bool published() = 0;
-    /// Inside: an operation was started; see to it that its deadline is kept.
-    virtual void started() {}
+    /// Inside: an operation was started: its bytes are waited for, and its deadline must be kept.
+    virtual bool started() { return published(); }
     /// Inside: send without blocking.
     virtual void push() = 0;
     /// Inside: wait until there is room for `size` bytes; false where that cannot be waited for.
@@ -61,6 +62,9 @@ public:
     std::shared_ptr<ResultState<Done>> flush(std::optional<Duration> timeout);
     /// For at most Options::close_timeout, unless told otherwise.
     std::shared_ptr<ResultState<Done>> close(std::optional<Duration> timeout = {});
+
+protected:
+    Session* session_ = nullptr;  // set by the constructor of what owns it
 };
 
 /// The time between enter and leave.

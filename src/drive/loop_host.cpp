@@ -10,6 +10,7 @@ inline namespace v0 {
 
 LoopHost::LoopHost(Options options)
     : connection_(std::move(options), monotonic_now()), thread_(std::this_thread::get_id()) {
+    session_ = &connection_.session();
     connection_.act(clock());
 }
 

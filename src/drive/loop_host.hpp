@@ -21,7 +21,6 @@ public:
     explicit LoopHost(Options options);
     ~LoopHost() override;
 
-    Session& session() noexcept override { return connection_.session(); }
     /// Throws UsageError on a foreign thread.
     void enter() override;
     bool try_enter() override;

@@ -67,11 +67,8 @@ void Connection::State::leave_to_parent(Time now) noexcept {
 // --- wishes -------------------------------------------------------------------------------------
 
 void Connection::State::act(Time now) {
-    for (;;) {
-        const Action action = session.next_action();
-        if (action.kind == Action::Kind::none) return;
-        carry_out(action, now);
-    }
+    // Looked at before it is asked: this runs with every flush, and making an Action is not free.
+    while (!session.inner().actions.empty()) carry_out(session.next_action(), now);
 }
 
 void Connection::State::carry_out(const Action& action, Time now) {
@@ -81,6 +78,7 @@ void Connection::State::carry_out(const Action& action, Time now) {
         case Action::Kind::connect:
             close_transport();
             epoch = action.epoch;
+            dial_deadline = action.deadline;
             dialer.emplace(poller);
             dialer->start(action.host, action.port, now);
             settle_dial(now);
@@ -114,6 +112,15 @@ void Connection::State::settle_dial(Time now) {
             return;
         }
     }
+}
+
+/// The session would do it too, but only the dialer knows what was waited for.
+void Connection::State::give_up_dial(Time now) {
+    Error error(ErrorCode::connect_timeout,
+                session.server() + ": no connection within connect_timeout: " + dialer->so_far());
+    const std::uint64_t ended = epoch;
+    close_transport();
+    session.transport_down(ended, std::move(error), now);
 }
 
 void Connection::State::adopt(Fd fd, Time now) {
@@ -165,6 +172,7 @@ bool Connection::State::turn(Time now) {
     if (dialer) {
         dialer->progress(now);
         settle_dial(now);
+        if (dialer && now >= dial_deadline) give_up_dial(now);
         act(now);
     }
     bool more = false;

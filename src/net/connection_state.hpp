@@ -46,6 +46,7 @@ struct Connection::State {
     void act(Time now);
     void carry_out(const Action& action, Time now);
     void settle_dial(Time now);
+    void give_up_dial(Time now);
     void adopt(Fd fd, Time now);
     void down(std::string_view what, Time now);
     void close_transport() noexcept;
@@ -68,6 +69,7 @@ struct Connection::State {
     Session session;
     Poller poller;
     std::optional<Dialer> dialer;
+    Time dial_deadline = never;
     Fd socket;
     std::uint64_t epoch = 0;
     bool blocked = false;  // the socket was full; the poller watches for room

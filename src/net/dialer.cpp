@@ -73,6 +73,17 @@ void Dialer::progress(Time now) {
     start_due(now);
 }
 
+std::string Dialer::so_far() const {
+    if (lookup_) return "its name was not looked up";
+    std::string text = why_;
+    for (std::size_t i = 0; i < addresses_.size(); ++i) {
+        if (i < attempts_.size() && !attempts_[i]) continue;  // has failed, and is in the text
+        if (!text.empty()) text += "; ";
+        text += addresses_[i].text() + (i < attempts_.size() ? ": no answer" : ": not tried");
+    }
+    return text;
+}
+
 Time Dialer::next_timeout() const noexcept {
     return status_ == Status::working ? next_start_ : Time::min();
 }

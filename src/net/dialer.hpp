@@ -39,6 +39,8 @@ public:
     Fd take_socket() noexcept { return std::move(winner_); }
     /// What each address said, once failed.
     const std::string& why() const noexcept { return why_; }
+    /// The same while working, with what has not answered yet.
+    std::string so_far() const;
     Time next_timeout() const noexcept;
 
 private:

@@ -95,6 +95,7 @@ void Connection::State::received(std::size_t n, Time now) {
 // --- out ----------------------------------------------------------------------------------------
 
 bool Connection::State::flush(Time now) {
+    act(now);
     if (!socket) {
         const auto parts = session.data_to_send();
         return parts[0].empty() && parts[1].empty();
