@@ -20,7 +20,7 @@ public:
     T& front() noexcept { return items_[head_]; }
     const T& front() const noexcept { return items_[head_]; }
 
-    void push(T value) {
+    void push(T&& value) {
         // Move down only when at least half of the block is spent: amortised constant.
         if (items_.size() == items_.capacity() && head_ > items_.size() / 2) settle();
         items_.push_back(std::move(value));

@@ -53,12 +53,21 @@ bool flawed_eight(const char* at, bool after_dot) noexcept {
     return (scan::blanks(word) | scan::equal(word, 0x7F) | doubled) != 0;
 }
 
-/// Tell, fast, whether `subject` (of eight bytes or more) has any flaw.
+/// Tell, fast, whether `subject` (not empty) has any flaw.
 bool flawed_subject(std::string_view subject) noexcept {
     const char* const start = subject.data();
-    const std::size_t last = subject.size() - 8;
-    if (start[subject.size() - 1] == '.') return true;
+    const std::size_t size = subject.size();
+    if (start[size - 1] == '.') return true;
     bool after_dot = true;  // a dot at the very start opens an empty token
+    if (size < 8 || std::endian::native != std::endian::little) {
+        for (const char c : subject) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte <= 0x20 || byte == 0x7F || (c == '.' && after_dot)) return true;
+            after_dot = c == '.';
+        }
+        return false;
+    }
+    const std::size_t last = size - 8;
     for (std::size_t at = 0; at < last; at += 8) {
         if (flawed_eight(start + at, after_dot)) return true;
         after_dot = start[at + 7] == '.';
@@ -95,9 +104,7 @@ std::size_t utf8_size(std::string_view text) noexcept {
 }  // namespace
 
 const char* flaw_in_publish_subject(std::string_view subject) noexcept {
-    if constexpr (std::endian::native == std::endian::little) {
-        if (subject.size() >= 8 && !flawed_subject(subject)) return nullptr;
-    }
+    if (!subject.empty() && !flawed_subject(subject)) return nullptr;
     return first_flaw_in_subject(subject);
 }
 

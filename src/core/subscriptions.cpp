@@ -32,7 +32,7 @@ void Subscriptions::remove(std::uint64_t sid) noexcept {
     table_.erase(sid);
 }
 
-Subscriptions::Delivery Subscriptions::deliver(SubscriptionState& sub, Message message) {
+Subscriptions::Delivery Subscriptions::deliver(SubscriptionState& sub, Message&& message) {
     const std::size_t size = message.size();
     ++sub.received;
     const bool last = sub.limit && sub.received >= sub.limit;
@@ -54,7 +54,7 @@ Subscriptions::Delivery Subscriptions::deliver(SubscriptionState& sub, Message m
     return last ? Delivery::ended : Delivery::held;
 }
 
-void Subscriptions::hold(SubscriptionState& sub, Message message, std::size_t size) {
+void Subscriptions::hold(SubscriptionState& sub, Message&& message, std::size_t size) {
     if (!sub.touched) {
         touched_.push_back(table_.find(sub.sid)->second);
         sub.touched = true;

@@ -55,7 +55,7 @@ public:
     enum class Delivery { held, dropped, ended };
     /// Count `message` against `sub` and hold it, or drop one by its policy. `ended` when it was
     /// the last of an auto-unsubscribe; the caller removes the subscription then.
-    Delivery deliver(SubscriptionState& sub, Message message);
+    Delivery deliver(SubscriptionState& sub, Message&& message);
 
     /// Wake those who wait for the subscriptions that have news since the last call.
     void announce() noexcept;
@@ -79,7 +79,7 @@ public:
     bool check() const noexcept;
 
 private:
-    void hold(SubscriptionState& sub, Message message, std::size_t size);
+    void hold(SubscriptionState& sub, Message&& message, std::size_t size);
 
     std::unordered_map<std::uint64_t, std::shared_ptr<SubscriptionState>> table_;
     std::vector<std::shared_ptr<SubscriptionState>> touched_;  // hold slices of the current chunk

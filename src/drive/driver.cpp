@@ -18,7 +18,9 @@ inline namespace v0 {
 namespace {
 
 constexpr Duration tick_time = std::chrono::microseconds(500);
-constexpr Duration burst_time = std::chrono::microseconds(50);  // requests closer than that share
+// Requests that are started closer together share a write. Less than any round trip, so that a
+// thread that waits for each of its requests never asks for a tick.
+constexpr Duration burst_time = std::chrono::microseconds(10);
 constexpr Duration linger_time = std::chrono::milliseconds(10);
 constexpr Duration signal_time = std::chrono::milliseconds(100);
 
