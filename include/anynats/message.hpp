@@ -55,6 +55,12 @@ class ChunkRef {
 public:
     ChunkRef() = default;
     explicit ChunkRef(Chunk* chunk) noexcept;  // takes a new reference
+    /// A reference that has been counted already.
+    static ChunkRef adopt(Chunk* chunk) noexcept {
+        ChunkRef ref;
+        ref.chunk_ = chunk;
+        return ref;
+    }
     ChunkRef(const ChunkRef& other) noexcept;
     ChunkRef(ChunkRef&& other) noexcept : chunk_(std::exchange(other.chunk_, nullptr)) {}
     ChunkRef& operator=(ChunkRef other) noexcept {

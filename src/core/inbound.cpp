@@ -12,12 +12,28 @@ std::size_t Inbound::capacity() const noexcept {
     return chunk_.get() ? chunk_.get()->capacity : 0;
 }
 
+ChunkRef Inbound::share() noexcept {
+    if (stocked_ == 0) {
+        chunk_.get()->refs.fetch_add(stock, std::memory_order_relaxed);
+        stocked_ = stock;
+    }
+    --stocked_;
+    return ChunkRef::adopt(chunk_.get());
+}
+
+/// Give back the references that nobody took.
+void Inbound::settle() noexcept {
+    if (stocked_) chunk_.get()->refs.fetch_sub(stocked_, std::memory_order_release);
+    stocked_ = 0;
+}
+
 std::string_view Inbound::unread() const noexcept {
     if (!chunk_.get()) return {};
     return {chunk_.get()->data() + read_, fill_ - read_};
 }
 
-bool Inbound::retiring(std::size_t wanted) const noexcept {
+bool Inbound::retiring(std::size_t wanted) noexcept {
+    settle();
     if (!chunk_.get()) return false;
     if (read_ == fill_ && !chunk_.get()->shared()) return false;
     const std::size_t room = capacity() - fill_;
@@ -31,6 +47,7 @@ std::size_t Inbound::next_capacity(std::size_t wanted) const noexcept {
 }
 
 std::span<char> Inbound::prepare(std::size_t wanted) {
+    settle();  // so that shared() speaks of messages only
     const bool dry = read_ == fill_;
     if (dry && chunk_.get() && !chunk_.get()->shared()) {
         read_ = fill_ = 0;  // nobody looks at the old bytes any more

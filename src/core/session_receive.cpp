@@ -110,7 +110,7 @@ void Session::State::on_message(const Frame& frame) {
         link->stable = true;
         pool.stable();
     }
-    Message message(link->inbound.chunk(), frame.base, frame.layout, frame.sid);
+    Message message(link->inbound.share(), frame.base, frame.layout, frame.sid);
     if (sub->inbox) {
         const std::string_view subject = message.subject();
         Replies::Delivery outcome = Replies::Delivery::late;
