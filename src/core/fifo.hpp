@@ -34,6 +34,11 @@ public:
         items_.clear();
         head_ = 0;
     }
+    /// Room for `n` more, so that pushing them cannot fail.
+    void reserve(std::size_t n) {
+        if (head_ > 0) settle();
+        if (items_.capacity() - items_.size() < n) items_.reserve(items_.size() * 2 + n);
+    }
     /// Move up to `most` values to the end of `out`; a whole queue into an empty `out` is a swap.
     void take(std::vector<T>& out, std::size_t most) {
         if (head_ == 0 && size() <= most && out.empty()) {
@@ -50,9 +55,7 @@ public:
 
 private:
     void settle() noexcept {
-        std::move(items_.begin() + static_cast<std::ptrdiff_t>(head_), items_.end(),
-                  items_.begin());
-        items_.resize(items_.size() - head_);
+        items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
         head_ = 0;
     }
     std::vector<T> items_;

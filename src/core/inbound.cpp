@@ -37,7 +37,11 @@ bool Inbound::retiring(std::size_t wanted) noexcept {
     if (!chunk_.get()) return false;
     if (read_ == fill_ && !chunk_.get()->shared()) return false;
     const std::size_t room = capacity() - fill_;
-    return room < capacity() / 4 || (wanted && read_ + wanted > capacity());
+    if (room < capacity() / 4) return true;
+    // A frame that does not fit: move it once, to where it fits or has twice the room. Each move
+    // copies what has arrived, so many small ones would cost the square of its size.
+    return wanted && read_ + wanted > capacity() &&
+           next_capacity(wanted) >= std::min(wanted, 2 * capacity());
 }
 
 std::size_t Inbound::next_capacity(std::size_t wanted) const noexcept {

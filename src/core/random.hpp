@@ -11,9 +11,6 @@
 namespace anynats {
 inline namespace v0 {
 
-
-
-
 class Random {
 public:
     explicit Random(const Seed& seed) noexcept;

@@ -19,7 +19,8 @@ Replies::~Replies() {
 
 void Replies::open(ReplyWait& wait) {
     if (free_.empty()) {
-        free_.reserve(slots_.size() + 1);  // so that close() never has to allocate
+        if (slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 16);
+        free_.reserve(slots_.capacity());  // so that close() never has to allocate
         slots_.emplace_back();
         free_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
     }

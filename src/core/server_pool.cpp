@@ -35,13 +35,14 @@ void ServerPool::rotate() {
 void ServerPool::failed(Time now, Random& random) {
     Server& server = current();
     ++server.failures;
-    if (max_failures_ && server.failures > *max_failures_) {
+    if (max_failures_ && server.failures >= *max_failures_) {
         servers_.erase(servers_.begin());
         return;
     }
-    // Doubling stops long before it could overflow.
-    const unsigned doublings = std::min(server.failures - 1, 30u);
-    const Duration cap = std::min(wait_max_, wait_min_ * (std::int64_t{1} << doublings));
+    Duration cap = wait_min_;
+    for (std::uint32_t n = 1; n < server.failures && cap < wait_max_; ++n) {
+        cap = cap > wait_max_ / 2 ? wait_max_ : cap * 2;
+    }
     const auto range = static_cast<std::uint64_t>(std::max<std::int64_t>(cap.count(), 1));
     // At least 1 ms: full jitter may draw 0, and a dead server must not be hammered.
     const Duration drawn{static_cast<std::int64_t>(random.below(range))};

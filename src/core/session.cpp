@@ -2,6 +2,7 @@
 // A table of phases (Link::Phase) that moves on inputs and on the time; it reads no clock.
 // ADR-40 (connection lifecycle); I16-I18, I21, T11, T12.
 #include <algorithm>
+#include <new>
 
 #include "core/session_state.hpp"
 #include "core/subject.hpp"
@@ -28,6 +29,25 @@ std::vector<ServerUrl> server_urls(const Options& options) {
     return all;
 }
 
+constexpr Duration memory_pause = std::chrono::milliseconds(10);  // when an attempt got none
+
+Error no_servers(const Error& last) noexcept {
+    try {
+        return Error(ErrorCode::no_servers, "no server is left to try: each one failed as often "
+                                            "as max_reconnects allows")
+            .because(last);
+    } catch (const std::bad_alloc&) {
+        return last;
+    }
+}
+
+void close_transport(Session::State& state, std::uint64_t epoch) {
+    Action action;
+    action.kind = Action::Kind::close;
+    action.epoch = epoch;
+    state.act(std::move(action));
+}
+
 Options checked(Options options) {
     if (std::optional<Error> error = check(options)) throw_error(*error);
     if (const char* flaw = flaw_in_literal_subject(options.inbox_prefix)) {
@@ -43,9 +63,12 @@ Session::State::State(Options given, const Seed& seed, std::vector<ServerUrl> se
       random(seed),
       pool(std::move(servers), options, random),
       replies(random.next32()),
-      link(std::make_unique<Link>(options)),
+      link(std::in_place, options),
       now(start),
       first_pass_left(pool.servers().size()) {
+    // An input tells a few things at most: from here on there is room for them without memory.
+    actions.reserve(16);
+    events.reserve(64);
     begin_attempt();
 }
 
@@ -62,33 +85,44 @@ Session::~Session() {
 
 // --- attempts -----------------------------------------------------------------------------------
 
+Error with_cause(const Error& error, const Error& cause) noexcept {
+    try {
+        return error.because(cause);
+    } catch (const std::bad_alloc&) {
+        return error;
+    }
+}
+
 void Session::State::begin_attempt() {
+    Server& server = pool.current();
+    Action action;
+    action.kind = Action::Kind::connect;
+    action.epoch = epochs + 1;
+    action.host = server.url.host;
+    action.port = server.url.port;
+    action.deadline = after(now, options.connect_timeout);
     reset_link();
     link->epoch = ++epochs;
     link->phase = Link::Phase::dialing;
-    link->attempt_deadline = after(now, options.connect_timeout);
+    link->attempt_deadline = action.deadline;
     next_attempt = never;
     ++counters.attempts;
-    Server& server = pool.current();
     ++server.attempts;
-    Action action;
-    action.kind = Action::Kind::connect;
-    action.epoch = link->epoch;
-    action.host = server.url.host;
-    action.port = server.url.port;
-    action.deadline = link->attempt_deadline;
     act(std::move(action));
 }
 
 void Session::State::schedule_attempt() {
     if (pool.empty()) {
-        close(Error(ErrorCode::no_servers, "no server is left to try: each failed more than "
-                                           "max_reconnects times in a row")
-                  .because(*last_error));
+        close(no_servers(*last_error));
         return;
     }
     next_attempt = pool.current().not_before;
-    if (next_attempt <= now) begin_attempt();
+    if (next_attempt > now) return;
+    try {
+        begin_attempt();
+    } catch (const std::bad_alloc&) {
+        next_attempt = after(now, memory_pause);
+    }
 }
 
 void Session::State::attempt_failed(Error error) {
@@ -96,12 +130,8 @@ void Session::State::attempt_failed(Error error) {
     const bool transport = link->phase != Link::Phase::waiting;
     last_error = error;
     reset_link();
-    if (transport) {
-        Action action;
-        action.kind = Action::Kind::close;
-        action.epoch = epoch;
-        act(std::move(action));
-    }
+    counters.lost_publishes += outbound.broken();
+    if (transport) close_transport(*this, epoch);
     pool.failed(now, random);
     if (!was_connected && !options.retry_on_failed_connect) {
         if (--first_pass_left == 0) {
@@ -115,17 +145,17 @@ void Session::State::attempt_failed(Error error) {
 }
 
 void Session::State::connected() {
+    replay();  // may throw, and nothing else has changed then
     link->phase = Link::Phase::up;
     link->attempt_deadline = never;
     link->stable_at = after(now, options.stable_after);
     link->next_ping = after(now, options.ping_interval);
-    replay();
     outbound.open(true);
     last_error.reset();
     if (was_connected) ++counters.reconnects;
     enter(ConnectionState::connected);
     tell({was_connected ? Event::Kind::reconnected : Event::Kind::connected,
-          pool.current().url.shown(), {}, 0});
+          server_shown(), {}, 0});
     was_connected = true;
     connected_waiters.wake_all();
 }
@@ -137,25 +167,16 @@ void Session::State::link_lost(Error error) {
     }
     const std::uint64_t epoch = link->epoch;
     const bool stable = link->stable;
-    const std::string server = pool.current().url.shown();
-    if (link->server_error) error = error.because(*link->server_error);
+    std::string server = server_shown();
+    if (link->server_error) error = with_cause(error, *link->server_error);
     last_error = error;
-    std::deque<PongWait*> pongs = std::move(link->pongs);
-    link->pongs.clear();
-    for (PongWait* wait : pongs) {
-        if (!wait) continue;
-        wait->state_ = nullptr;
-        wait->fail(error);
-    }
+    fail_pongs(error);
     reset_link();
     counters.lost_publishes += outbound.broken();
-    Action action;
-    action.kind = Action::Kind::close;
-    action.epoch = epoch;
-    act(std::move(action));
+    close_transport(*this, epoch);
     if (options.fail_requests_on_disconnect) replies.fail_all(error);
     enter(ConnectionState::reconnecting);
-    tell({Event::Kind::disconnected, server, error, 0});
+    tell({Event::Kind::disconnected, std::move(server), error, 0});
     if (!options.reconnect) {
         close(std::move(error));
         return;
@@ -168,41 +189,39 @@ void Session::State::link_lost(Error error) {
     schedule_attempt();
 }
 
-void Session::State::reset_link() {
+void Session::State::fail_pongs(const Error& error) noexcept {
+    while (!link->pongs.empty()) {
+        PongWait* wait = link->pongs.pop();
+        if (!wait) continue;
+        wait->state_ = nullptr;
+        wait->fail(error);
+    }
+}
+
+void Session::State::reset_link() noexcept {
     if (link->inbound.chunk().get()) subscriptions.compact(link->inbound.chunk());
-    link = std::make_unique<Link>(options);
+    link.emplace(options);
 }
 
 void Session::State::close(std::optional<Error> why) {
     if (state == ConnectionState::closed) return;
     const Link::Phase phase = link->phase;
     const std::uint64_t epoch = link->epoch;
-    std::deque<PongWait*> pongs = std::move(link->pongs);
-    link->pongs.clear();
+    const Error closed = why ? with_cause(closed_error, *why) : closed_error;
+    fail_pongs(closed);
     reset_link();
     link->phase = Link::Phase::closed;
     next_attempt = never;
-    actions.clear();
-    if (phase != Link::Phase::waiting) {
-        Action action;
-        action.kind = Action::Kind::close;
-        action.epoch = epoch;
-        act(std::move(action));
+    for (std::size_t n = actions.size(); n > 0; --n) {  // transports must be closed all the same
+        Action action = actions.pop();
+        if (action.kind == Action::Kind::close) actions.push(std::move(action));
     }
+    if (phase != Link::Phase::waiting) close_transport(*this, epoch);
     counters.lost_publishes += outbound.clear();
     if (why) last_error = why;
-    Error closed(ErrorCode::closed, "the client is closed");
-    if (why) closed = closed.because(*why);
-    for (PongWait* wait : pongs) {
-        if (!wait) continue;
-        wait->state_ = nullptr;
-        wait->fail(closed);
-    }
     replies.fail_all(closed);
-    for (SubscriptionState* sub : subscriptions.in_order()) {
-        subscriptions.end(*sub, why ? std::optional<Error>(closed) : std::nullopt);
-        subscriptions.remove(sub->sid);
-    }
+    subscriptions.end_all(why ? std::optional<Error>(closed) : std::nullopt);
+    inbox.reset();
     enter(ConnectionState::closed);
     tell({Event::Kind::closed, {}, std::move(why), 0});
     connected_waiters.wake_all();
@@ -214,6 +233,14 @@ bool Session::State::stale(std::uint64_t epoch) noexcept {
     if (epoch == link->epoch && link->epoch != 0) return false;
     ++counters.stale_events;
     return true;
+}
+
+std::string Session::State::server_shown() const noexcept {
+    try {
+        return pool.empty() ? std::string() : pool.current().url.shown();
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
 }
 
 Error Session::State::about_server(ErrorCode code, std::string_view what) const {
@@ -263,14 +290,21 @@ void Session::credentials(std::uint64_t epoch, const Credentials& credentials, T
     fields.user = credentials.user;
     fields.password = credentials.password;
     fields.token = credentials.token;
-    encode_connect(s.outbound.opening(), connect_json(fields));
-    encode_ping(s.outbound.opening());
+    try {
+        encode_connect(s.outbound.opening(), connect_json(fields));
+        encode_ping(s.outbound.opening());
+        if (s.link->owes_pong) encode_pong(s.outbound.opening());
+    } catch (const std::bad_alloc&) {
+        s.attempt_failed(s.no_memory);
+        run_ready();
+        return;
+    }
     s.link->phase = Link::Phase::pong;
 }
 
 void Session::auth_failed(std::uint64_t epoch, Error error, Time now) {
     advance(now);
-    if (state_->stale(epoch)) return;
+    if (state_->stale(epoch) || state_->link->phase != Link::Phase::authenticating) return;
     state_->attempt_failed(std::move(error));
     run_ready();
 }
@@ -312,8 +346,9 @@ void Session::State::on_time() {
     }
     // Whatever else is sent or received, only a PONG proves that the way there and back is open
     // (B26, I16).
+    link->pongs.reserve(1);
     encode_ping(outbound.pending());
-    link->pongs.push_back(nullptr);
+    link->pongs.push(nullptr);
     ++link->pings_outstanding;
     link->next_ping = after(now, options.ping_interval);
 }

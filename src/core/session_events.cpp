@@ -1,6 +1,7 @@
 // What a session tells: actions, events, its state, its totals; and the check of its accounting.
 // The event queue is bounded: when nobody listens, the oldest of the lesser ones are left out.
 #include <algorithm>
+#include <new>
 
 #include "core/session_state.hpp"
 
@@ -52,16 +53,20 @@ std::string_view to_string(Event::Kind kind) noexcept {
 
 void Session::State::act(Action action) {
     trace(TraceRecord::Kind::action, to_string(action.kind));
-    actions.push_back(std::move(action));
+    actions.push(std::move(action));
 }
 
-void Session::State::tell(Event event) {
+void Session::State::tell(Event event) noexcept {
     trace(TraceRecord::Kind::event, anynats::to_string(event.kind));
     if (events.size() >= max_events) {
-        events.pop_front();
+        events.pop();
         ++counters.events_left_out;
     }
-    events.push_back(std::move(event));
+    try {
+        events.push(std::move(event));
+    } catch (const std::bad_alloc&) {
+        ++counters.events_left_out;
+    }
 }
 
 void Session::State::enter(ConnectionState next) {
@@ -75,9 +80,7 @@ void Session::State::trace(TraceRecord::Kind kind, std::string_view bytes) {
 
 Action Session::next_action() {
     if (state_->actions.empty()) return {};
-    Action next = std::move(state_->actions.front());
-    state_->actions.pop_front();
-    return next;
+    return state_->actions.pop();
 }
 
 bool Session::has_action() const noexcept {
@@ -86,9 +89,7 @@ bool Session::has_action() const noexcept {
 
 std::optional<Event> Session::next_event() {
     if (state_->events.empty()) return {};
-    Event next = std::move(state_->events.front());
-    state_->events.pop_front();
-    return next;
+    return state_->events.pop();
 }
 
 std::array<std::string_view, 2> Session::data_to_send() const {

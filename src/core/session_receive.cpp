@@ -13,7 +13,11 @@ std::span<char> Session::prepare() {
     State& s = *state_;
     Inbound& inbound = s.link->inbound;
     const std::size_t wanted = s.link->parser.wanted();
-    if (inbound.retiring(wanted)) s.subscriptions.compact(inbound.chunk());
+    if (inbound.retiring(wanted)) {
+        s.subscriptions.compact(inbound.chunk());
+    } else if (inbound.chunk().get() && !inbound.chunk().get()->shared()) {
+        s.subscriptions.untouch();  // nobody holds a slice of it any more
+    }
     return inbound.prepare(wanted);
 }
 
@@ -28,7 +32,7 @@ void Session::commit(std::uint64_t epoch, std::size_t n, Time now) {
     try {
         s.parse();
     } catch (const std::bad_alloc&) {
-        s.link_lost(s.about_server(ErrorCode::out_of_memory, "no memory for a message"));
+        s.link_lost(s.no_memory);
     }
     run_ready();
 }
@@ -83,7 +87,13 @@ void Session::State::on_frame(const Frame& frame) {
                 link_lost(about_server(ErrorCode::protocol_error, "pings faster than it reads"));
                 break;
             }
-            encode_pong(up() ? outbound.pending() : outbound.opening());
+            if (up()) {
+                encode_pong(outbound.pending());
+            } else if (link->phase == Link::Phase::pong) {
+                encode_pong(outbound.opening());
+            } else {
+                link->owes_pong = true;  // nothing goes out before CONNECT (I01)
+            }
             break;
         case FrameKind::pong:
             on_pong();
@@ -99,8 +109,22 @@ void Session::State::on_frame(const Frame& frame) {
     }
 }
 
+namespace {
+
+Error slow_consumer_error(const Session::State& state, const SubscriptionState& sub) noexcept {
+    try {
+        return Error(ErrorCode::slow_consumer,
+                     "subscription \"" + sub.subject + "\" is full and drops messages");
+    } catch (const std::bad_alloc&) {
+        return state.no_memory;
+    }
+}
+
+}  // namespace
+
 void Session::State::on_message(const Frame& frame) {
-    SubscriptionState* sub = frame.discarded ? nullptr : subscriptions.find(frame.sid);
+    // Before this connection's SUBs are sent no message can be meant for us (I03).
+    SubscriptionState* sub = frame.discarded || !up() ? nullptr : subscriptions.find(frame.sid);
     if (!sub) {
         ++counters.unknown_sid;
         return;
@@ -125,20 +149,16 @@ void Session::State::on_message(const Frame& frame) {
     const std::uint64_t dropped = sub->dropped;
     const bool was_slow = sub->slow;
     const Subscriptions::Delivery outcome = subscriptions.deliver(*sub, std::move(message));
+    const bool ended = outcome == Subscriptions::Delivery::ended;
+    if (ended) subscriptions.end(*sub, {});
     if (sub->dropped != dropped) {
         counters.dropped += sub->dropped - dropped;
         sub->slow = true;
         if (!was_slow) {
-            tell({Event::Kind::slow_consumer, {},
-                  Error(ErrorCode::slow_consumer,
-                        "subscription \"" + sub->subject + "\" is full and drops messages"),
-                  sub->sid});
+            tell({Event::Kind::slow_consumer, {}, slow_consumer_error(*this, *sub), sub->sid});
         }
     }
-    if (outcome == Subscriptions::Delivery::ended) {
-        subscriptions.end(*sub, {});
-        subscriptions.remove(frame.sid);
-    }
+    if (ended) subscriptions.remove(frame.sid);
 }
 
 void Session::State::on_pong() {
@@ -148,8 +168,7 @@ void Session::State::on_pong() {
     }
     link->pings_outstanding = 0;
     if (link->pongs.empty()) return;  // one we did not ask for
-    PongWait* wait = link->pongs.front();
-    link->pongs.pop_front();
+    PongWait* wait = link->pongs.pop();
     ++link->first_pong;
     if (!wait) return;
     wait->state_ = nullptr;
@@ -182,7 +201,10 @@ void Session::State::on_info(std::string_view json) {
     if (info->connect_urls && pool.merge(*info->connect_urls, random)) {
         tell({Event::Kind::discovered_servers, pool.current().url.shown(), {}, 0});
     }
-    if (info->lame_duck) tell({Event::Kind::lame_duck, pool.current().url.shown(), {}, 0});
+    if (info->lame_duck && !link->lame_duck) {
+        link->lame_duck = true;
+        tell({Event::Kind::lame_duck, pool.current().url.shown(), {}, 0});
+    }
     if (!handshake) return;
     if (info->tls_required) {
         attempt_failed(about_server(ErrorCode::tls_error,

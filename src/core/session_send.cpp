@@ -13,8 +13,10 @@ std::optional<Error> Session::State::refuse_publish(std::size_t size) {
         Error error(ErrorCode::closed, "publish: the client is closed");
         return last_error ? error.because(*last_error) : error;
     }
-    if (outbound.pending_size() + size <= options.pending_limit) return {};
-    if (size > options.pending_limit && options.pending_limit) {
+    // pending_limit 0 forbids waiting for a connection, not having one.
+    const std::size_t limit = options.pending_limit ? options.pending_limit : up() ? 8u << 20 : 0;
+    if (outbound.pending_size() + size <= limit) return {};
+    if (size > limit && limit) {
         return Error(ErrorCode::usage_error,
                      "publish: a message of " + std::to_string(size) +
                          " bytes does not fit into pending_limit");
@@ -75,7 +77,7 @@ Result<std::shared_ptr<SubscriptionState>> Session::subscribe(std::string_view s
         refusal = Error(ErrorCode::closed, "subscribe: the client is closed");
         if (s.last_error) refusal = refusal->because(*s.last_error);
     } else if (s.options.max_subscriptions &&
-               s.subscriptions.size() >= *s.options.max_subscriptions) {
+               s.subscriptions.size() - (s.inbox ? 1 : 0) >= *s.options.max_subscriptions) {
         refusal = Error(ErrorCode::usage_error,
                         "subscribe: max_subscriptions (" +
                             std::to_string(*s.options.max_subscriptions) + ") is reached");
@@ -89,7 +91,7 @@ Result<std::shared_ptr<SubscriptionState>> Session::subscribe(std::string_view s
     sub->max_messages = options.pending_messages.value_or(s.options.sub_pending_messages);
     sub->max_bytes = options.pending_bytes.value_or(s.options.sub_pending_bytes);
     sub->policy = options.slow_consumer.value_or(s.options.slow_consumer);
-    if (s.up()) s.send_subscribe(s.outbound.pending(), *sub);
+    s.announce_new(*sub);
     return sub;
 }
 
@@ -97,9 +99,9 @@ std::optional<Error> Session::unsubscribe(SubscriptionState& sub, std::uint64_t 
     State& s = *state_;
     if (sub.ended) return {};
     if (limit > sub.received) {
-        sub.limit = limit;
         // The server counts since this connection's SUB, which replay() has adjusted (B38).
         if (s.up()) encode_unsubscribe(s.outbound.pending(), sub.sid, limit - sub.before_link);
+        sub.limit = limit;
         return {};
     }
     if (s.up()) encode_unsubscribe(s.outbound.pending(), sub.sid, 0);
@@ -121,6 +123,16 @@ void Session::State::send_subscribe(Bytes& out, const SubscriptionState& sub) {
     if (sub.limit) encode_unsubscribe(out, sub.sid, sub.limit - sub.before_link);
 }
 
+void Session::State::announce_new(SubscriptionState& sub) {
+    if (!up()) return;  // replay() will
+    try {
+        send_subscribe(outbound.pending(), sub);
+    } catch (...) {
+        subscriptions.remove(sub.sid);
+        throw;
+    }
+}
+
 void Session::State::replay() {
     for (SubscriptionState* sub : subscriptions.in_order()) {
         sub->before_link = sub->received;
@@ -130,20 +142,22 @@ void Session::State::replay() {
 
 const std::string& Session::State::reply_prefix() {
     if (!inbox) {
-        const std::string root = options.inbox_prefix + '.' + random.nuid() + '.';
-        inbox = subscriptions.add(root + '*', {});
-        inbox->inbox = true;
-        inbox_root = root;
-        if (up()) send_subscribe(outbound.pending(), *inbox);
+        std::string root = options.inbox_prefix + '.' + random.nuid() + '.';
+        std::shared_ptr<SubscriptionState> added = subscriptions.add(root + '*', {});
+        added->inbox = true;
+        announce_new(*added);
+        inbox_root = std::move(root);
+        inbox = std::move(added);
     }
     return inbox_root;
 }
 
 void Session::State::await_pong(PongWait& wait) {
-    link->pongs.push_back(&wait);
+    link->pongs.reserve(1);  // a PING without its entry would shift all that follow
+    encode_ping(outbound.pending());
+    link->pongs.push(&wait);
     wait.state_ = this;
     wait.number_ = link->first_pong + link->pongs.size() - 1;
-    encode_ping(outbound.pending());
 }
 
 void Session::State::forget_pong(PongWait& wait) noexcept {

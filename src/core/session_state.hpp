@@ -3,9 +3,10 @@
 // Private to core and ops; one thread at a time, as Session says.
 #pragma once
 
-#include <deque>
+#include <optional>
 #include <string>
 
+#include "core/fifo.hpp"
 #include "core/inbound.hpp"
 #include "core/info.hpp"
 #include "core/outbound.hpp"
@@ -35,7 +36,7 @@ private:
 struct Link {
     enum class Phase { waiting, dialing, info, authenticating, pong, up, closed };
 
-    explicit Link(const Options& options)
+    explicit Link(const Options& options) noexcept
         : parser({options.max_control_line, options.max_info_line, options.max_inbound_message}),
           inbound(options.read_chunk) {}
 
@@ -43,13 +44,15 @@ struct Link {
     std::uint64_t epoch = 0;
     Parser parser;
     Inbound inbound;
-    std::deque<PongWait*> pongs;      // null: a keep-alive, or somebody who stopped waiting
+    Fifo<PongWait*> pongs;            // null: a keep-alive, or somebody who stopped waiting
     std::uint64_t first_pong = 0;     // the number of pongs.front()
     std::uint32_t pings_outstanding = 0;
     Time attempt_deadline = never;    // of the handshake
     Time next_ping = never;
     Time stable_at = never;           // when the connection has lasted long enough
     bool stable = false;
+    bool lame_duck = false;  // told
+    bool owes_pong = false;  // for a PING that came before CONNECT was written
     std::optional<Error> server_error;  // an -ERR that explains the end of the connection
 };
 
@@ -62,11 +65,13 @@ struct Session::State {
     void attempt_failed(Error error);
     void connected();
     void link_lost(Error error);
-    void reset_link();
+    void fail_pongs(const Error& error) noexcept;
+    void reset_link() noexcept;
     void close(std::optional<Error> why);
     void on_time();
     bool stale(std::uint64_t epoch) noexcept;
     Error about_server(ErrorCode code, std::string_view what) const;
+    std::string server_shown() const noexcept;
 
     // session_receive.cpp: what the server says
     void parse();
@@ -78,6 +83,7 @@ struct Session::State {
 
     // session_send.cpp: what the user says
     void replay();
+    void announce_new(SubscriptionState& sub);
     void send_subscribe(Bytes& out, const SubscriptionState& sub);
     std::optional<Error> refuse_publish(std::size_t size);
     const std::string& reply_prefix();
@@ -86,7 +92,7 @@ struct Session::State {
 
     // session_events.cpp: what is told
     void act(Action action);
-    void tell(Event event);
+    void tell(Event event) noexcept;
     void enter(ConnectionState next);
     void trace(TraceRecord::Kind kind, std::string_view bytes);
 
@@ -100,7 +106,7 @@ struct Session::State {
     Subscriptions subscriptions;
     Replies replies;
     Outbound outbound;
-    std::unique_ptr<Link> link;
+    std::optional<Link> link;  // in place: a new one must not need memory
     List<LiveOperation> operations;
     WaitQueue connected_waiters;  // told when connected, and when closed
 
@@ -115,11 +121,19 @@ struct Session::State {
     std::string inbox_root;  // <prefix>.<nuid>. of the multiplexed replies, once there is one
     std::shared_ptr<SubscriptionState> inbox;
 
-    std::deque<Action> actions;
-    std::deque<Event> events;
+    Fifo<Action> actions;
+    Fifo<Event> events;
     std::function<void(const TraceRecord&)> trace_hook;
     Counters counters;
+
+    // Made in time: when memory is short there is none for telling so.
+    const Error no_memory{ErrorCode::out_of_memory, "not enough memory"};
+    const Error closed_error{ErrorCode::closed, "the client is closed"};
+    const Error cancelled_error{ErrorCode::cancelled, "the operation was cancelled"};
 };
+
+/// `error` with its cause; without it when memory is short.
+Error with_cause(const Error& error, const Error& cause) noexcept;
 
 }  // namespace v0
 }  // namespace anynats

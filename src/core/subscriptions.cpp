@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "core/chunk.hpp"
 
@@ -34,16 +35,16 @@ void Subscriptions::remove(std::uint64_t sid) noexcept {
 
 Subscriptions::Delivery Subscriptions::deliver(SubscriptionState& sub, Message&& message) {
     const std::size_t size = message.size();
-    ++sub.received;
-    const bool last = sub.limit && sub.received >= sub.limit;
+    // Counted once it is held or dropped: when memory is short it has not been received.
+    const bool last = sub.limit && sub.received + 1 >= sub.limit;
     if (sub.full(size)) {
-        ++sub.dropped;
-        if (sub.policy == SlowConsumerPolicy::drop_new || size > sub.max_bytes) {
+        if (sub.policy == SlowConsumerPolicy::drop_new ||
+            (sub.max_bytes && size > sub.max_bytes)) {
+            ++sub.received;
+            ++sub.dropped;
             return last ? Delivery::ended : Delivery::dropped;
         }
-        // drop_old: make room from the front. The first of them is counted above.
-        sub.held_bytes -= sub.held.pop().size();
-        while (sub.full(size)) {
+        while (sub.full(size)) {  // drop_old: make room from the front
             sub.held_bytes -= sub.held.pop().size();
             ++sub.dropped;
         }
@@ -61,6 +62,7 @@ void Subscriptions::hold(SubscriptionState& sub, Message&& message, std::size_t 
     }
     const bool first = sub.held.empty();
     sub.held.push(std::move(message));
+    ++sub.received;
     sub.held_bytes += size;
     if (first) news_.push_back(sub);
 }
@@ -106,39 +108,59 @@ void Subscriptions::end(SubscriptionState& sub, std::optional<Error> why) noexce
     news_.push_back(sub);
 }
 
-void Subscriptions::compact(const ChunkRef& chunk) {
+void Subscriptions::end_all(const std::optional<Error>& why) noexcept {
+    try {
+        for (SubscriptionState* sub : in_order()) end(*sub, why);
+    } catch (const std::bad_alloc&) {
+        for (auto& [sid, sub] : table_) end(*sub, why);
+    }
+    last_found_ = nullptr;
+    table_.clear();
+}
+
+void Subscriptions::untouch() noexcept {
+    for (const auto& sub : touched_) sub->touched = false;
+    touched_.clear();
+}
+
+void Subscriptions::compact(const ChunkRef& chunk) noexcept {
+    try {
+        for (const auto& sub : touched_) compact(*sub, chunk);
+    } catch (const std::bad_alloc&) {
+        // They keep the chunk alive instead.
+    }
+    untouch();
+}
+
+void Subscriptions::compact(SubscriptionState& sub, const ChunkRef& chunk) {
     const char* from = chunk.get()->data();
     const char* to = from + chunk.get()->capacity;
     const auto inside = [&](const Message& m) {
         return m.subject().data() >= from && m.subject().data() < to;
     };
-    for (const auto& sub : touched_) {
-        sub->touched = false;
-        // Messages of this chunk stand at the end of the queue: it is the newest one.
-        std::size_t first = sub->held.size(), bytes = 0;
-        while (first > 0 && inside(sub->held[first - 1])) bytes += sub->held[--first].size();
-        if (first == sub->held.size() || bytes >= chunk.get()->capacity / 4) continue;
-        ChunkRef block = Chunk::make(bytes);
-        char* at = block.get()->data();
-        for (std::size_t i = first; i < sub->held.size(); ++i) {
-            Message& message = sub->held[i];
-            const std::string_view parts[] = {message.subject(), message.reply(),
-                                              message.raw_headers(), message.payload()};
-            const char* base = at;
-            std::uint32_t where[4] = {};
-            for (int p = 0; p < 4; ++p) {
-                where[p] = static_cast<std::uint32_t>(at - base);
-                if (!parts[p].empty()) std::memcpy(at, parts[p].data(), parts[p].size());
-                at += parts[p].size();
-            }
-            MessageLayout layout = message.layout();
-            layout.reply_at = where[1];
-            layout.headers_at = where[2];
-            layout.payload_at = where[3];
-            message = Message(block, base, layout, message.sid());
-        }
+    // Messages of this chunk stand at the end of the queue: it is the newest one.
+    std::size_t first = sub.held.size(), bytes = 0;
+    while (first > 0 && inside(sub.held[first - 1])) bytes += sub.held[--first].size();
+    if (first == sub.held.size() || bytes >= chunk.get()->capacity / 4) return;
+    ChunkRef block = Chunk::make(bytes);
+    char* at = block.get()->data();
+    for (std::size_t i = first; i < sub.held.size(); ++i) {
+        Message& message = sub.held[i];
+        const char* base = at;
+        const auto put = [&](std::string_view part) {
+            const auto where = static_cast<std::uint32_t>(at - base);
+            if (!part.empty()) std::memcpy(at, part.data(), part.size());
+            at += part.size();
+            return where;
+        };
+        MessageLayout layout = message.layout();
+        put(message.subject());
+        layout.reply_at = put(message.reply());
+        const std::uint32_t headers_at = put(message.raw_headers());
+        if (layout.headers_at) layout.headers_at = headers_at;  // 0 says MSG, not HMSG (T03)
+        layout.payload_at = put(message.payload());
+        message = Message(block, base, layout, message.sid());
     }
-    touched_.clear();
 }
 
 std::vector<SubscriptionState*> Subscriptions::in_order() {

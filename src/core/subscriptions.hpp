@@ -66,9 +66,14 @@ public:
     void discard(SubscriptionState& sub) noexcept;
     void end(SubscriptionState& sub, std::optional<Error> why) noexcept;
 
+    /// End and remove all of them.
+    void end_all(const std::optional<Error>& why) noexcept;
+
     /// Copy small slices out of `chunk`, which is being retired: a subscription that holds less
-    /// than a quarter of it must not keep all of it alive.
-    void compact(const ChunkRef& chunk);
+    /// than a quarter of it must not keep all of it alive. Without memory they stay where they are.
+    void compact(const ChunkRef& chunk) noexcept;
+    /// Nobody holds a slice of the current chunk any more.
+    void untouch() noexcept;
 
     template <class F>
     void for_each(F visit) {
@@ -79,6 +84,7 @@ public:
     bool check() const noexcept;
 
 private:
+    void compact(SubscriptionState& sub, const ChunkRef& chunk);
     void hold(SubscriptionState& sub, Message&& message, std::size_t size);
 
     std::unordered_map<std::uint64_t, std::shared_ptr<SubscriptionState>> table_;

@@ -50,6 +50,7 @@ public:
     bool leads = false;
     bool asleep = false;       // in follow(), on the futex word
     bool polling = false;      // in lead(), without the lock
+    bool for_writing = false;  // and it wakes when the socket has room
     bool told = false;         // woken since it last looked
     bool interrupted = false;  // a signal came: ask whether it ends the wait
     std::atomic<std::uint32_t> word{0};
@@ -121,23 +122,31 @@ bool Driver::send_now(Duration quiet) {
 
 void Driver::push() {
     const Time now = clock();
-    if (session().size_to_send() != 0) last_write_ = now;
+    const std::size_t before = session().size_to_send();
+    if (before != 0) last_write_ = now;
     const bool sent = connection_.flush(now);
     session().run_ready();
-    // EPOLLOUT and what the failed write may have started need somebody who waits for them.
-    if (lead_ == Lead::none && (!sent || session().state() != ConnectionState::connected)) {
-        arm_background();
-    }
-    if (!room_.empty()) {
+    if (!sent || session().state() != ConnectionState::connected) attend();
+    if (!room_.empty() && session().size_to_send() < before) {
         List<Waiter> waiting;
         room_.move_to(waiting);
         while (Waiter* waiter = waiting.pop_front()) waiter->wake();
     }
 }
 
+/// A write did not finish, or ended the connection: see to it that somebody waits for what follows.
+void Driver::attend() {
+    if (lead_ == Lead::none) {
+        arm_background();
+    } else if (lead_ == Lead::background) {
+        schedule(connection_.next_timeout());
+    } else if (leader_ && leader_->polling && connection_.blocked() && !leader_->for_writing) {
+        leader_->descriptor.wake();  // it went to sleep before the socket was full
+    }
+}
+
 bool Driver::wait_for_room(std::size_t size) {
     const auto room = [&] {
-        push();
         return session().state() != ConnectionState::connected ||
                session().pending_size() + size <= session().options().pending_limit ||
                session().pending_size() == 0;
@@ -228,6 +237,7 @@ bool Driver::take_lead(Parked& self) {
         Background::instance().watch(number_, connection_.poll_fd(), false);
     }
     lead_ = Lead::caller;
+    leader_ = &self;
     self.leads = true;
     return true;
 }
@@ -241,6 +251,7 @@ void Driver::lead(Parked& self, Time until) {
     until = std::min(until, connection_.next_timeout());
     const int fd = read ? Connection::read_fd(*read) : connection_.poll_fd();
     const short events = read && connection_.blocked() ? POLLIN | POLLOUT : POLLIN;
+    self.for_writing = !read || (events & POLLOUT);  // poll_fd() is ready for both
     self.polling = true;
     leave();
     bool readable = read && read_was_full_;
@@ -286,6 +297,7 @@ void Driver::follow(Parked& self, Time until) {
 void Driver::leave_lead() {
     left_at_ = clock();
     lead_ = Lead::none;
+    leader_ = nullptr;
     if (followers_ > 0 || connection_.blocked()) {
         arm_background();
     } else {

@@ -47,6 +47,7 @@ private:
     enum class Lead { none, caller, background };
 
     bool send_now(Duration quiet);
+    void attend();
     template <class Finished, class Join>
     Waited wait_until(Time deadline, Finished finished, Join join);
     bool take_lead(Parked& self);
@@ -61,6 +62,7 @@ private:
     Lead lead_ = Lead::none;
     List<Waiter> room_;           // threads that wait for pending_limit
     List<Waiter> woken_;          // followers to wake once the lock is free
+    Parked* leader_ = nullptr;    // the caller who leads
     std::size_t followers_ = 0;
     Time left_at_{};              // when the last leader left
     Time last_write_{};

@@ -201,7 +201,8 @@ Time Connection::State::next_timeout() const {
     // State of the session is looked into because asking for an action takes it.
     if (!const_cast<Session&>(session).inner().actions.empty()) return session.now();
     const Time next = session.next_timeout();
-    return dialer ? std::min(next, dialer->next_timeout()) : next;
+    // Nothing before what has been told already, so that nobody computes with Time::min().
+    return std::max(session.now(), dialer ? std::min(next, dialer->next_timeout()) : next);
 }
 
 // --- the public face ----------------------------------------------------------------------------

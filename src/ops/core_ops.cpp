@@ -46,6 +46,7 @@ Task<Done> connect(Session& session) {
 Task<Message> request(Session& session, std::string_view subject, std::string_view payload,
                       std::string_view header_block, Duration timeout) {
     const std::string what = "request on \"" + std::string(subject) + "\"";
+    if (session.state() == ConnectionState::closed) co_return closed_error(session, what);
     ReplyWait reply;
     session.inner().replies.open(reply);
     const std::string inbox = session.inner().reply_prefix() + reply.token();

@@ -17,7 +17,8 @@ class RunningOperation final : public ResultState<T>,
                                public Runnable,
                                public std::enable_shared_from_this<RunningOperation<T>> {
 public:
-    RunningOperation(Session& session, const char* name, Task<T> task) : task_(std::move(task)) {
+    RunningOperation(Session& session, const char* name, Task<T> task)
+        : session_(session), task_(std::move(task)) {
         live_.name = name;
         live_.since = session.now();
         session.inner().operations.push_back(live_);
@@ -32,7 +33,7 @@ public:
     void cancel() noexcept override {
         if (this->done()) return;
         ListHook::unlink();
-        finish(Error(ErrorCode::cancelled, std::string(live_.name) + " was cancelled"));
+        finish(cancelled());
     }
 
     void detach() noexcept override {
@@ -40,6 +41,14 @@ public:
     }
 
 private:
+    Error cancelled() const noexcept {
+        try {
+            return Error(ErrorCode::cancelled, std::string(live_.name) + " was cancelled");
+        } catch (const std::bad_alloc&) {
+            return session_.inner().cancelled_error;
+        }
+    }
+
     void finish(Result<T> ending) noexcept {
         task_.reset();
         live_.unlink();
@@ -49,6 +58,7 @@ private:
         const auto last = std::move(itself_);  // may end this object, at the end of the block
     }
 
+    Session& session_;  // stands until this is done
     std::optional<Task<T>> task_;
     LiveOperation live_;
     WaitQueue waiters_;

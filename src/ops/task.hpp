@@ -17,10 +17,9 @@ inline namespace v0 {
 /// What is the same for every result: whom to resume, and how the end is told.
 class TaskPromise : public Runnable {
 public:
-    explicit TaskPromise(Session& session) noexcept : ready_(session.inner().ready) {}
+    explicit TaskPromise(Session& session) noexcept : session_(session.inner()) {}
 
     void run() final { self_.resume(); }
-    ReadyQueue& ready() noexcept { return ready_; }
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
     struct Ending {
@@ -35,12 +34,15 @@ public:
     Runnable* awaiter_ = nullptr;  // the task that awaits this one
     Runnable* finisher_ = nullptr;  // or the operation that owns it
 
+protected:
+    const Error& no_memory() const noexcept { return session_.no_memory; }
+
 private:
     void ended() noexcept {
-        if (awaiter_) ready_.push_back(*awaiter_);
-        if (finisher_) ready_.push_back(*finisher_);
+        if (awaiter_) session_.ready.push_back(*awaiter_);
+        if (finisher_) session_.ready.push_back(*finisher_);
     }
-    ReadyQueue& ready_;
+    Session::State& session_;
 };
 
 template <class T>
@@ -62,7 +64,7 @@ public:
             } catch (const Error& error) {
                 result.emplace(error);
             } catch (const std::bad_alloc&) {
-                result.emplace(Error(ErrorCode::out_of_memory, "no memory for the operation"));
+                result.emplace(no_memory());
             } catch (const std::exception& other) {
                 result.emplace(Error(ErrorCode::error, other.what()));
             }
