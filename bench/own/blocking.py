@@ -24,7 +24,7 @@ def publish(nc: anynats.Client, n: int, size: int) -> None:
 def receive(nc: anynats.Client, n: int, size: int) -> None:
     left = n * size
     window = Window()
-    for msg in nc.subscribe("bench"):
+    for msg in nc.subscribe("bench", pending_messages=n, pending_bytes=1 << 40):
         left -= len(msg.payload)
         if left == 0:
             break

@@ -31,7 +31,8 @@ void publish(anynats::Client& nc, std::int64_t n, std::size_t size) {
 
 void receive(anynats::Client& nc, std::int64_t n, std::size_t size) {
     const bench::Window window;
-    auto sub = nc.subscribe("bench");
+    auto sub = nc.subscribe("bench", {.pending_messages = static_cast<std::size_t>(n),
+                                      .pending_bytes = std::size_t{1} << 40});
     for (std::int64_t i = 0; i < n; ++i) {
         const anynats::Message message = sub.next(5s);
         if (message.payload().size() != size) throw std::runtime_error("a wrong message");

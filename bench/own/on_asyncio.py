@@ -24,7 +24,7 @@ async def publish(nc: anynats.asyncio.Client, n: int, size: int) -> None:
 async def receive(nc: anynats.asyncio.Client, n: int, size: int) -> None:
     left = n * size
     window = Window()
-    async for msg in await nc.subscribe("bench"):
+    async for msg in await nc.subscribe("bench", pending_messages=n, pending_bytes=1 << 40):
         left -= len(msg.payload)
         if left == 0:
             break

@@ -218,7 +218,7 @@ void Session::State::close(std::optional<Error> why) {
     }
     if (phase != Link::Phase::waiting) close_transport(*this, epoch);
     counters.lost_publishes += outbound.clear();
-    if (why) last_error = why;
+    last_error = why;
     replies.fail_all(closed);
     subscriptions.end_all(why ? std::optional<Error>(closed) : std::nullopt);
     inbox.reset();

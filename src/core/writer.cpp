@@ -12,9 +12,26 @@ namespace {
 
 constexpr std::size_t most_digits = 20;  // of a 64-bit number
 
+/// Subjects and small payloads are copied in place: a call costs more than their bytes.
 char* put(char* at, std::string_view text) noexcept {
-    if (!text.empty()) std::memcpy(at, text.data(), text.size());
-    return at + text.size();
+    const std::size_t size = text.size();
+    const char* const from = text.data();
+    if (size >= 8 && size <= 16) {  // two words, which may overlap
+        std::uint64_t first, last;
+        std::memcpy(&first, from, 8);
+        std::memcpy(&last, from + size - 8, 8);
+        std::memcpy(at, &first, 8);
+        std::memcpy(at + size - 8, &last, 8);
+    } else if (size >= 4 && size < 8) {
+        std::uint32_t first, last;
+        std::memcpy(&first, from, 4);
+        std::memcpy(&last, from + size - 4, 4);
+        std::memcpy(at, &first, 4);
+        std::memcpy(at + size - 4, &last, 4);
+    } else if (size != 0) {
+        std::memcpy(at, from, size);
+    }
+    return at + size;
 }
 
 char* put_number(char* at, std::uint64_t value) noexcept {

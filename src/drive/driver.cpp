@@ -59,7 +59,7 @@ public:
 std::shared_ptr<Driver> Driver::make(Options options) {
     auto driver = std::make_shared<Driver>(std::move(options));
     driver->number_ = Background::instance().add(driver, driver->connection_.poll_fd());
-    const std::lock_guard<std::mutex> lock(driver->mutex_);
+    const Inside inside(*driver);
     driver->connection_.act(driver->clock());
     driver->arm_background();
     return driver;
@@ -83,6 +83,7 @@ void Driver::leave() noexcept {
     // free. A sleeper may be gone by then: waking an address nobody sleeps on does nothing.
     constexpr std::size_t most = 32;
     std::atomic<std::uint32_t>* words[most];
+    if (!room_.empty()) tell_room();
     std::size_t n = 0;
     while (Waiter* waiter = woken_.pop_front()) {
         auto& parked = static_cast<Parked&>(*waiter);
@@ -122,16 +123,10 @@ bool Driver::send_now(Duration quiet) {
 
 void Driver::push() {
     const Time now = clock();
-    const std::size_t before = session().size_to_send();
-    if (before != 0) last_write_ = now;
+    if (session().size_to_send() != 0) last_write_ = now;
     const bool sent = connection_.flush(now);
     session().run_ready();
     if (!sent || session().state() != ConnectionState::connected) attend();
-    if (!room_.empty() && session().size_to_send() < before) {
-        List<Waiter> waiting;
-        room_.move_to(waiting);
-        while (Waiter* waiter = waiting.pop_front()) waiter->wake();
-    }
 }
 
 /// A write did not finish, or ended the connection: see to it that somebody waits for what follows.
@@ -147,12 +142,27 @@ void Driver::attend() {
 
 bool Driver::wait_for_room(std::size_t size) {
     const auto room = [&] {
-        return session().state() != ConnectionState::connected ||
-               session().pending_size() + size <= session().options().pending_limit ||
-               session().pending_size() == 0;
+        const std::size_t pending = session().pending_size();
+        if (session().state() != ConnectionState::connected || pending == 0 ||
+            pending + size <= session().options().pending_limit) {
+            return true;
+        }
+        too_full_ = std::max(too_full_, pending);
+        return false;
     };
     const auto join = [&](Waiter& self) { room_.push_back(self); };
     return wait_until(never, room, join) == Waited::arrived;
+}
+
+/// Wake who waits for room when there may be some. Whoever sends, it is seen before the lock is free.
+void Driver::tell_room() noexcept {
+    if (session().state() == ConnectionState::connected && session().pending_size() >= too_full_) {
+        return;
+    }
+    too_full_ = 0;
+    List<Waiter> waiting;
+    room_.move_to(waiting);
+    while (Waiter* waiter = waiting.pop_front()) waiter->wake();
 }
 
 // --- waiting ------------------------------------------------------------------------------------
@@ -205,7 +215,8 @@ Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
         if (now >= deadline) break;
         if (check && (self.interrupted || now >= next_check)) {
             self.interrupted = false;
-            next_check = after(now, signal_time);
+            // It may take its time, or use this client: nobody may rely on us meanwhile.
+            if (self.leads) leave_lead(self);
             leave();
             const bool stop = check();
             mutex_.lock();
@@ -213,6 +224,9 @@ Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
                 how = Waited::interrupted;
                 break;
             }
+            now = clock();
+            next_check = after(now, signal_time);
+            continue;  // what came meanwhile may have woken us in vain
         }
         if (!self.linked()) join(self);
         const Time until = std::min(deadline, next_check);
@@ -224,7 +238,7 @@ Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
         now = clock();
     }
     self.unlink();
-    if (self.leads) leave_lead();
+    if (self.leads) leave_lead(self);
     return how;
 }
 
@@ -247,12 +261,12 @@ void Driver::lead(Parked& self, Time until) {
         self.told = false;
         return;
     }
+    self.polling = true;  // from here on a wake-up goes to the descriptor
     Connection::Read* const read = connection_.begin_read(monotonic_now());
     until = std::min(until, connection_.next_timeout());
     const int fd = read ? Connection::read_fd(*read) : connection_.poll_fd();
     const short events = read && connection_.blocked() ? POLLIN | POLLOUT : POLLIN;
     self.for_writing = !read || (events & POLLOUT);  // poll_fd() is ready for both
-    self.polling = true;
     leave();
     bool readable = read && read_was_full_;
     if (!readable) {
@@ -287,14 +301,15 @@ void Driver::follow(Parked& self, Time until) {
     self.asleep = true;
     ++followers_;
     leave();
-    self.interrupted = futex_wait(self.word, until);
+    self.interrupted = futex_wait(self.word, 0, until);
     mutex_.lock();
     --followers_;
     self.asleep = false;
     self.told = false;
 }
 
-void Driver::leave_lead() {
+void Driver::leave_lead(Parked& self) {
+    self.leads = false;
     left_at_ = clock();
     lead_ = Lead::none;
     leader_ = nullptr;
@@ -318,7 +333,14 @@ void Driver::schedule(Time due) noexcept {
 }
 
 void Driver::tick(bool readable) {
-    enter();
+    if (!try_enter()) {
+        if (!readable) {
+            // Somebody is at work: waiting for the lock would make both of us sleep.
+            Background::instance().schedule(number_, clock() + tick_time);
+            return;
+        }
+        enter();
+    }
     const Time now = clock();
     if (!readable) scheduled_ = never;
     if (lead_ == Lead::none && (now >= after(left_at_, linger_time) || connection_.blocked())) {
@@ -326,7 +348,10 @@ void Driver::tick(bool readable) {
     }
     // One bounded turn: what is left keeps the descriptor readable, and we are called again.
     if (lead_ == Lead::background) connection_.drive(now);
-    if (lead_ == Lead::caller && now >= connection_.next_timeout()) session().handle_timeout(now);
+    if (lead_ == Lead::caller && now >= connection_.next_timeout()) {
+        session().handle_timeout(now);
+        connection_.act(now);
+    }
     const Time quiet_at = last_write_ + tick_time;
     if (now >= quiet_at) {
         push();

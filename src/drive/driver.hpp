@@ -7,10 +7,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 
 #include "core/wait.hpp"
 #include "drive/host.hpp"
+#include "drive/mutex.hpp"
 #include <anynats/connection.hpp>
 
 namespace anynats {
@@ -48,19 +48,21 @@ private:
 
     bool send_now(Duration quiet);
     void attend();
+    void tell_room() noexcept;
     template <class Finished, class Join>
     Waited wait_until(Time deadline, Finished finished, Join join);
     bool take_lead(Parked& self);
     void lead(Parked& self, Time until);
     void follow(Parked& self, Time until);
-    void leave_lead();
+    void leave_lead(Parked& self);
     void arm_background();
     void schedule(Time due) noexcept;
 
-    std::mutex mutex_;
+    Mutex mutex_;
     Connection connection_;
     Lead lead_ = Lead::none;
     List<Waiter> room_;           // threads that wait for pending_limit
+    std::size_t too_full_ = 0;    // with so many bytes pending one of them found no room
     List<Waiter> woken_;          // followers to wake once the lock is free
     Parked* leader_ = nullptr;    // the caller who leads
     std::size_t followers_ = 0;

@@ -2,6 +2,8 @@
 // do the plain thing, leave. Nothing here waits but through the host's own wait functions.
 #include "drive/host.hpp"
 
+#include <mutex>
+
 #include "ops/core_ops.hpp"
 #include "ops/start.hpp"
 
@@ -24,9 +26,11 @@ std::optional<Error> Host::publish(std::string_view subject, std::string_view pa
     for (;;) {
         std::optional<Error> refusal = session().publish(subject, payload, reply, header_block);
         if (!refusal) break;
-        if (refusal->code() != ErrorCode::would_block || !wait_for_room(payload.size() * 2)) {
-            return refusal;
-        }
+        if (refusal->code() != ErrorCode::would_block) return refusal;
+        // No less than what the session counts for it, or we would ask again and again.
+        const std::size_t size =
+            subject.size() + reply.size() + header_block.size() + payload.size() + 64;
+        if (!wait_for_room(size)) return refusal;
     }
     if (published()) push();
     return {};
@@ -86,14 +90,14 @@ SubscriptionQueue::~SubscriptionQueue() {
 }
 
 bool SubscriptionQueue::pop(Message& out) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<Mutex> lock(mutex_);
     if (popped_ == batch_.size()) return false;
     out = std::move(batch_[popped_++]);
     return true;
 }
 
 bool SubscriptionQueue::take(Message& out) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<Mutex> lock(mutex_);
     if (popped_ == batch_.size()) {
         batch_.clear();
         popped_ = 0;
@@ -119,7 +123,7 @@ void SubscriptionQueue::unsubscribe(std::uint64_t limit) {
 
 std::size_t SubscriptionQueue::pending() {
     Inside inside(*host);
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<Mutex> lock(mutex_);
     return state->held.size() + batch_.size() - popped_;
 }
 

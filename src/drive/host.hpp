@@ -4,13 +4,13 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/subscriptions.hpp"
+#include "drive/mutex.hpp"
 #include <anynats/operation.hpp>
 #include <anynats/session.hpp>
 
@@ -103,7 +103,7 @@ struct SubscriptionQueue {
 
 private:
     static constexpr std::size_t batch_size = 512;  // messages: bounds what limits do not see
-    std::mutex mutex_;
+    Mutex mutex_;
     std::vector<Message> batch_;
     std::size_t popped_ = 0;
 };

@@ -24,12 +24,13 @@ inline timespec to_timespec(Duration time) noexcept {
     return {static_cast<time_t>(count / 1'000'000'000), static_cast<long>(count % 1'000'000'000)};
 }
 
-/// Sleep while `word` is 0, until `until` (CLOCK_MONOTONIC). Returns whether a signal ended it.
-inline bool futex_wait(std::atomic<std::uint32_t>& word, Time until) noexcept {
-    if (word.load(std::memory_order_acquire) != 0) return false;
+/// Sleep while `word` is `value`, until `until` (CLOCK_MONOTONIC), or for no reason at all. Returns
+/// whether a signal ended it.
+inline bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, Time until) noexcept {
+    if (word.load(std::memory_order_acquire) != value) return false;
     const timespec at = to_timespec(until.time_since_epoch());
     const long result = ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
-                                  FUTEX_WAIT_BITSET_PRIVATE, 0, until == never ? nullptr : &at,
+                                  FUTEX_WAIT_BITSET_PRIVATE, value, until == never ? nullptr : &at,
                                   nullptr, FUTEX_BITSET_MATCH_ANY);
     return result != 0 && errno == EINTR;
 }
