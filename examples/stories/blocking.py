@@ -1,0 +1,72 @@
+"""The demo's story with blocking calls: any thread, no event loop.
+
+Told through `tell`, which examples/demo.py gives; `restart` restarts the server.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import anynats
+
+MESSAGES = 100_000
+REQUESTS = 2_000
+
+
+def answer(service: anynats.Client, sub: anynats.Subscription) -> None:
+    """Answer every request until the subscription ends."""
+    for msg in sub:
+        if msg.reply:
+            service.publish(msg.reply, b"42")
+
+
+def story(url: str, tell: Callable[..., None], restart: Callable[[], None]) -> None:
+    """Show publishers, subscribers, a queue group, requests, headers and a restart survived."""
+    with anynats.connect(url) as nc:
+        tell("connected", nc.server)
+
+        with nc.subscribe("demo.>") as everything:
+            nc.publish("demo.sensors.a", b"21.5", headers={"unit": "C", "tag": ["1", "2"]})
+            msg = everything.next(timeout=5)
+            tell("wildcard demo.>", f"{msg.subject} = {msg.payload.decode()}")
+            tell(
+                "headers",
+                f"unit: {msg.headers['unit']}, tag: {len(msg.headers.get_all('tag'))} values",
+            )
+
+        with nc.subscribe("jobs", queue="workers") as one:
+            with nc.subscribe("jobs", queue="workers") as two:
+                for _ in range(1_000):
+                    nc.publish("jobs", b"job")
+                nc.flush()
+                nc.flush()  # the second PONG comes behind every message of the first
+                tell("queue group", f"{one.pending} + {two.pending} of 1000 jobs")
+
+        with nc.subscribe("rate", pending_messages=MESSAGES) as sub:
+            start = time.perf_counter()
+            for _ in range(MESSAGES):
+                nc.publish("rate", b"0123456789abcdef")
+            for _ in range(MESSAGES):
+                sub.next(timeout=30)
+            tell("published and received", MESSAGES, time.perf_counter() - start)
+
+        with anynats.connect(url) as service:
+            answers = service.subscribe("answer")
+            service.flush()
+            responder = threading.Thread(target=answer, args=(service, answers))
+            responder.start()
+            start = time.perf_counter()
+            for _ in range(REQUESTS):
+                nc.request("answer", b"?", timeout=5)
+            tell("requests answered", REQUESTS, time.perf_counter() - start)
+        responder.join()
+
+        try:
+            nc.request("nobody.there", b"?", timeout=5)
+        except anynats.NoResponders as error:
+            tell("no responders", type(error).__name__)
+
+        with nc.subscribe("after.restart") as sub:
+            restart()
+            nc.publish("after.restart", b"still here")
+            tell("restart survived", sub.next(timeout=10).payload.decode())

@@ -1,0 +1,71 @@
+"""The demo's story on asyncio, or on uvloop: the same words as blocking, with `await`.
+
+Told through `tell`, which examples/demo.py gives; `restart` restarts the server.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import anynats
+import anynats.asyncio
+
+MESSAGES = 100_000
+REQUESTS = 2_000
+
+
+async def answer(service: anynats.asyncio.Client, sub: anynats.asyncio.Subscription) -> None:
+    """Answer every request until the subscription ends."""
+    async for msg in sub:
+        if msg.reply:
+            await service.publish(msg.reply, b"42")
+
+
+async def story(url: str, tell: Callable[..., None], restart: Callable[[], None]) -> None:
+    """Show publishers, subscribers, a queue group, requests, headers and a restart survived."""
+    async with anynats.asyncio.connect(url) as nc:
+        tell("connected", nc.server)
+
+        async with nc.subscribe("demo.>") as everything:
+            await nc.publish("demo.sensors.a", b"21.5", headers={"unit": "C", "tag": ["1", "2"]})
+            msg = await everything.next(timeout=5)
+            tell("wildcard demo.>", f"{msg.subject} = {msg.payload.decode()}")
+            tell(
+                "headers",
+                f"unit: {msg.headers['unit']}, tag: {len(msg.headers.get_all('tag'))} values",
+            )
+
+        async with nc.subscribe("jobs", queue="workers") as one:
+            async with nc.subscribe("jobs", queue="workers") as two:
+                for _ in range(1_000):
+                    await nc.publish("jobs", b"job")
+                await nc.flush()
+                await nc.flush()  # the second PONG comes behind every message of the first
+                tell("queue group", f"{one.pending} + {two.pending} of 1000 jobs")
+
+        async with nc.subscribe("rate", pending_messages=MESSAGES) as sub:
+            start = time.perf_counter()
+            for _ in range(MESSAGES):
+                await nc.publish("rate", b"0123456789abcdef")
+            for _ in range(MESSAGES):
+                await sub.next(timeout=30)
+            tell("published and received", MESSAGES, time.perf_counter() - start)
+
+        async with anynats.asyncio.connect(url) as service:
+            responder = asyncio.create_task(answer(service, await service.subscribe("answer")))
+            await service.flush()
+            start = time.perf_counter()
+            for _ in range(REQUESTS):
+                await nc.request("answer", b"?", timeout=5)
+            tell("requests answered", REQUESTS, time.perf_counter() - start)
+        await responder
+
+        try:
+            await nc.request("nobody.there", b"?", timeout=5)
+        except anynats.NoResponders as error:
+            tell("no responders", type(error).__name__)
+
+        async with nc.subscribe("after.restart") as sub:
+            await asyncio.to_thread(restart)
+            await nc.publish("after.restart", b"still here")
+            tell("restart survived", (await sub.next(timeout=10)).payload.decode())

@@ -1,0 +1,312 @@
+// Native clients of three kinds over one base: with threads, on an event loop, and bare. A method
+// here reads its arguments, calls the Host and wraps what comes; it decides nothing.
+#include <nanobind/stl/optional.h>
+
+#include <new>
+#include <vector>
+
+#include "arguments.hpp"
+#include "bare_client.hpp"
+#include "drive/bare_host.hpp"
+#include "drive/driver.hpp"
+#include "drive/loop_host.hpp"
+#include "errors.hpp"
+#include "gil.hpp"
+#include "operation.hpp"
+#include "options.hpp"
+#include "publish.hpp"
+#include "queue.hpp"
+
+namespace anynats::python {
+namespace {
+
+using Self = NativeClient;
+
+struct Grave {
+    std::shared_ptr<Host> host;
+    std::shared_ptr<void> object;
+};
+std::vector<Grave>* graves = nullptr;  // guarded by the GIL; never freed
+
+template <class Work>
+auto outside_gil(Self& self, Work work) {
+    if (!self.threads) return work();
+    const Unlocked unlocked;
+    return work();
+}
+
+template <class Read>
+auto inside(Self& self, Read read) {
+    return outside_gil(self, [&] {
+        const Inside in(*self.host);
+        return read(self.host->session());
+    });
+}
+
+std::optional<Duration> timeout_of(nb::handle timeout) {
+    std::optional<Duration> limit;
+    require(read_timeout(timeout.ptr(), limit));
+    return limit;
+}
+
+NativeOperation request(Self& self, nb::handle subject, nb::handle payload, nb::handle timeout,
+                        nb::handle headers) {
+    std::string_view text;
+    Payload bytes;
+    std::string block;
+    require(read_text(subject.ptr(), "subject", text));
+    require(bytes.read(payload.ptr(), "payload"));
+    const std::optional<Duration> limit = timeout_of(timeout);
+    require(read_headers(headers.ptr(), block));
+    return {self, outside_gil(self, [&] {
+                return self.host->request(text, bytes.view(), block, limit);
+            })};
+}
+
+std::optional<std::size_t> limit_of(nb::handle value, const char* name) {
+    if (value.is_none()) return {};
+    std::uint64_t count;
+    require(read_count(value.ptr(), name, INT64_MAX, count));
+    if (count == 0) require(refuse(name, "must be at least 1"));
+    return static_cast<std::size_t>(count);
+}
+
+NativeQueue subscribe(Self& self, nb::handle subject, nb::handle queue, nb::handle max_messages,
+                      nb::handle pending_messages, nb::handle pending_bytes,
+                      nb::handle slow_consumer) {
+    std::string_view text, group;
+    SubscribeOptions options;
+    require(read_text(subject.ptr(), "subject", text));
+    require(read_text_or_none(queue.ptr(), "queue", group));
+    options.queue = group;
+    const std::optional<std::size_t> limit = limit_of(max_messages, "max_messages");
+    options.pending_messages = limit_of(pending_messages, "pending_messages");
+    options.pending_bytes = limit_of(pending_bytes, "pending_bytes");
+    options.slow_consumer = read_policy(slow_consumer.ptr());
+    auto made = outside_gil(self, [&] {
+        auto subscribed = self.host->subscribe(text, options);
+        if (subscribed.ok() && limit) (*subscribed)->unsubscribe(*limit);
+        return subscribed;
+    });
+    if (!made.ok()) raise(made.error());
+    return {std::move(*made), self.threads};
+}
+
+nb::object exception_or_none(const std::optional<Error>& error) {
+    if (!error) return nb::none();
+    PyObject* const made = make_exception(*error);
+    require(made != nullptr);
+    return nb::steal(made);
+}
+
+nb::object next_event(Self& self) {
+    const auto event = inside(self, [](Session& session) { return session.next_event(); });
+    if (!event) return nb::none();
+    return nb::make_tuple(to_str_object(to_string(event->kind)), to_str_object(event->server),
+                          exception_or_none(event->error), event->sid);
+}
+
+nb::dict counters(Self& self) {
+    const Counters all = inside(self, [](Session& session) { return session.counters(); });
+    nb::dict out;
+    out["in_messages"] = all.in_messages;
+    out["in_bytes"] = all.in_bytes;
+    out["out_messages"] = all.out_messages;
+    out["out_bytes"] = all.out_bytes;
+    out["attempts"] = all.attempts;
+    out["reconnects"] = all.reconnects;
+    out["stale_events"] = all.stale_events;
+    out["unknown_sid"] = all.unknown_sid;
+    out["late_replies"] = all.late_replies;
+    out["duplicate_replies"] = all.duplicate_replies;
+    out["dropped"] = all.dropped;
+    out["lost_publishes"] = all.lost_publishes;
+    out["protocol_errors"] = all.protocol_errors;
+    out["content_errors"] = all.content_errors;
+    out["rejected_calls"] = all.rejected_calls;
+    out["events_left_out"] = all.events_left_out;
+    return out;
+}
+
+void bind_common(nb::module_& module) {
+    static PyType_Slot slots[] = {{Py_tp_methods, publish_methods}, {0, nullptr}};
+    nb::class_<NativeClient>(module, "Client", nb::type_slots(slots),
+                             "A client below the faces; see the classes derived from it.")
+        .def("connect",
+             [](Self& self) {
+                 return NativeOperation(self,
+                                        outside_gil(self, [&] { return self.host->connect(); }));
+             })
+        .def("request", &request, nb::arg("subject"), nb::arg("payload"),
+             nb::arg("timeout").none(), nb::arg("headers").none())
+        .def("flush",
+             [](Self& self, nb::handle timeout) {
+                 const auto limit = timeout_of(timeout);
+                 return NativeOperation(
+                     self, outside_gil(self, [&] { return self.host->flush(limit); }));
+             },
+             nb::arg("timeout").none())
+        .def("close",
+             [](Self& self, nb::handle timeout) {
+                 const auto limit = timeout_of(timeout);
+                 return NativeOperation(
+                     self, outside_gil(self, [&] { return self.host->close(limit); }));
+             },
+             nb::arg("timeout").none())
+        .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue").none(),
+             nb::arg("max_messages").none(), nb::arg("pending_messages").none(),
+             nb::arg("pending_bytes").none(), nb::arg("slow_consumer").none())
+        .def("new_inbox",
+             [](Self& self) {
+                 return to_str_object(inside(self, [](Session& s) { return s.new_inbox(); }));
+             })
+        .def("next_event", &next_event)
+        .def_prop_ro("counters", &counters)
+        .def_prop_ro("state",
+                     [](Self& self) {
+                         return to_str_object(
+                             to_string(inside(self, [](Session& s) { return s.state(); })));
+                     })
+        .def_prop_ro("server",
+                     [](Self& self) {
+                         return to_str_object(inside(self, [](Session& s) { return s.server(); }));
+                     })
+        .def_prop_ro("server_info_json",
+                     [](Self& self) {
+                         return to_str_object(inside(self, [](Session& s) {
+                             return std::string(s.server_info_json());
+                         }));
+                     })
+        .def_prop_ro("max_payload",
+                     [](Self& self) {
+                         return inside(self, [](Session& s) { return s.max_payload(); });
+                     })
+        .def_prop_ro("last_error",
+                     [](Self& self) {
+                         return exception_or_none(
+                             inside(self, [](Session& s) { return s.last_error(); }));
+                     })
+        .def("dump", [](Self& self) {
+            return to_str_object(inside(self, [](Session& s) { return s.dump(); }));
+        });
+}
+
+// --- with threads ---------------------------------------------------------------------------------
+
+struct ThreadsClient : NativeClient {
+    explicit ThreadsClient(const nb::dict& keywords) {
+        Options options = read_options(keywords);
+        {
+            const Unlocked unlocked;
+            host = Driver::make(std::move(options));
+        }
+        threads = true;
+        flush_at_exit(host);
+    }
+    ThreadsClient(ThreadsClient&&) = default;
+    ~ThreadsClient() {
+        // The last reference may close a socket, and waits for the background thread.
+        if (!host) return;
+        const Unlocked unlocked;
+        host.reset();
+    }
+};
+
+// --- on an event loop -----------------------------------------------------------------------------
+
+struct LoopClient : NativeClient {
+    explicit LoopClient(const nb::dict& keywords) {
+        auto made = std::make_shared<LoopHost>(read_options(keywords));
+        loop = made.get();
+        host = std::move(made);
+    }
+};
+
+std::optional<double> loop_timeout(LoopClient& self) {
+    const Time next = self.loop->next_timeout();
+    if (next == never) return {};
+    return to_seconds(next);
+}
+
+bool drive(LoopClient& self) {
+    end_buried();
+    return self.loop->drive();
+}
+
+/// The half of drive() that reads nothing.
+void write(LoopClient& self) {
+    const Inside in(*self.loop);
+    self.loop->push();
+    self.loop->session().run_ready();
+}
+
+void bind_loop(nb::module_& module) {
+    nb::class_<LoopClient, NativeClient>(module, "LoopClient",
+                                         "A client that an event loop drives, in its thread.")
+        .def(nb::init<const nb::dict&>(), nb::arg("options"))
+        .def("fileno", [](LoopClient& self) { return self.loop->fd(); })
+        .def("next_timeout", &loop_timeout)
+        .def("drive", &drive)
+        .def("write", &write)
+        .def("notify_done",
+             [](LoopClient& self, NativeOperation& operation, std::uint64_t token) {
+                 self.loop->notify_done(operation.state(), token);
+             })
+        .def("notify_message",
+             [](LoopClient& self, NativeQueue& queue, std::uint64_t token) {
+                 self.loop->notify_message(*queue.queue, token);
+             })
+        .def("notify_room",
+             [](LoopClient& self, std::uint64_t token) { self.loop->notify_room(token); })
+        .def("forget", [](LoopClient& self, std::uint64_t token) { self.loop->forget(token); })
+        .def("take_completions", [](LoopClient& self) {
+            nb::list out;
+            for (const std::uint64_t token : self.loop->take_completions()) out.append(token);
+            return out;
+        });
+}
+
+}  // namespace
+
+void bury(const std::shared_ptr<Host>& host, std::shared_ptr<void> object) noexcept {
+    // Only a loop's host refuses other threads; the last use of anything else may end here.
+    auto* const loop = dynamic_cast<LoopHost*>(host.get());
+    if (!loop || loop->try_enter()) return;
+    try {
+        graves->push_back({host, object});
+    } catch (const std::bad_alloc&) {
+        new std::shared_ptr<void>(std::move(object));  // rather lost than ended here
+    }
+}
+
+void end_buried() noexcept {
+    if (graves->empty()) return;
+    std::vector<Grave> mine;
+    for (std::size_t i = 0; i < graves->size();) {
+        Grave& grave = (*graves)[i];
+        if (grave.host->try_enter()) {
+            mine.push_back(std::move(grave));
+            grave = std::move(graves->back());
+            graves->pop_back();
+        } else {
+            ++i;
+        }
+    }
+}
+
+void bind_client(nb::module_& module) {
+    if (!graves) graves = new std::vector<Grave>;
+    bind_common(module);
+    nb::class_<ThreadsClient, NativeClient>(module, "ThreadsClient",
+                                            "A client for any thread, whose callers block.")
+        .def(nb::init<const nb::dict&>(), nb::arg("options"));
+    bind_loop(module);
+    module.def("seconds", [](nb::handle value, const char* name) {
+        Duration duration;
+        require(read_seconds(value.ptr(), name, duration));
+        return std::chrono::duration<double>(duration).count();
+    });
+    bind_bare_client(module);
+}
+
+}  // namespace anynats::python

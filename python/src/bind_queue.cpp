@@ -1,0 +1,119 @@
+// A subscription for the faces: take, wait, unsubscribe, and its numbers. Iteration is in
+// iterators.cpp. A message leaves the queue only into the object that is returned.
+#include "arguments.hpp"
+#include "errors.hpp"
+#include "gil.hpp"
+#include "iterators.hpp"
+#include "message.hpp"
+#include "queue.hpp"
+
+namespace anynats::python {
+namespace {
+
+using Self = NativeQueue;
+
+/// Call `work` without the GIL if the host has a lock of its own.
+template <class Work>
+auto outside_gil(bool threads, Work work) {
+    if (!threads) return work();
+    const Unlocked unlocked;
+    return work();
+}
+
+nb::object taken(Message&& message) {
+    PyObject* const made = make_message(std::move(message));
+    require(made != nullptr);
+    return nb::steal(made);
+}
+
+nb::object next(Self& self, nb::handle timeout) {
+    std::optional<Duration> limit;
+    require(read_timeout(timeout.ptr(), limit));
+    Message message;
+    if (self.queue->pop(message)) return taken(std::move(message));
+    const Duration wait = limit.value_or(Duration::max());
+    switch (outside_gil(self.threads, [&] { return self.queue->next(message, wait); })) {
+        case Waited::arrived:
+            return taken(std::move(message));
+        case Waited::ended:
+            raise(self.queue->ending());
+        case Waited::timed_out:
+            raise(Error(ErrorCode::timeout_error,
+                        "no message on \"" + self.queue->state->subject + "\" in time"));
+        case Waited::interrupted:
+            break;
+    }
+    raise(Error(ErrorCode::cancelled, "the wait was interrupted"));
+}
+
+nb::object try_next(Self& self) {
+    Message message;
+    if (self.queue->pop(message)) return taken(std::move(message));
+    const Waited how = outside_gil(
+        self.threads, [&] { return self.queue->next(message, Duration::zero()); });
+    return how == Waited::arrived ? taken(std::move(message)) : nb::none();
+}
+
+void unsubscribe(Self& self, nb::handle limit) {
+    std::uint64_t count = 0;
+    if (!limit.is_none()) require(read_count(limit.ptr(), "limit", INT64_MAX, count));
+    outside_gil(self.threads, [&] { self.queue->unsubscribe(count); });
+}
+
+template <class Read>
+auto inside(Self& self, Read read) {
+    return outside_gil(self.threads, [&] {
+        const Inside in(*self.queue->host);
+        return read(*self.queue->state);
+    });
+}
+
+nb::object ending(Self& self) {
+    if (!inside(self, [](SubscriptionState& state) { return state.ended; })) return nb::none();
+    PyObject* const made = make_exception(self.queue->ending());
+    require(made != nullptr);
+    return nb::steal(made);
+}
+
+}  // namespace
+
+NativeQueue::~NativeQueue() {
+    if (!queue) return;  // moved from
+    const std::shared_ptr<Host> host = queue->host;
+    bury(host, std::move(queue));
+}
+
+void bind_queue(nb::module_& module) {
+    nb::class_<NativeQueue>(module, "Queue", "A subscription, below the faces.")
+        .def("next", &next, nb::arg("timeout").none())
+        .def("try_next", &try_next)
+        .def("unsubscribe", &unsubscribe, nb::arg("limit").none())
+        .def("iterator", [](Self& self) { return make_iterator(self.queue, self.threads); })
+        .def("async_iterator",
+             [](Self& self, nb::object wait) {
+                 return make_async_iterator(self.queue, std::move(wait));
+             })
+        .def_prop_ro("ended",
+                     [](Self& self) {
+                         return inside(self, [](SubscriptionState& s) { return s.ended; });
+                     })
+        .def_prop_ro("failed",
+                     [](Self& self) {
+                         return inside(self, [](SubscriptionState& s) {
+                             return s.ended && s.end.has_value();
+                         });
+                     })
+        .def("ending", &ending)
+        .def_prop_ro("subject",
+                     [](Self& self) { return to_str_object(self.queue->state->subject); })
+        .def_prop_ro("sid", [](Self& self) { return self.queue->state->sid; })
+        .def_prop_ro("pending",
+                     [](Self& self) {
+                         return outside_gil(self.threads, [&] { return self.queue->pending(); });
+                     })
+        .def_prop_ro("dropped", [](Self& self) {
+            return inside(self, [](SubscriptionState& s) { return s.dropped; });
+        });
+}
+
+}  // namespace anynats::python

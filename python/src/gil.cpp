@@ -1,0 +1,128 @@
+// The wait guard, the exit hook, the fork hook and the check for signals; see gil.hpp.
+#include "gil.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "drive/driver.hpp"
+
+namespace anynats::python {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto exit_flush_time = std::chrono::seconds(2);   // for all clients together
+constexpr auto exit_return_time = std::chrono::seconds(2);  // for threads on their way back
+
+std::atomic<bool> exiting{false};
+std::atomic<unsigned long> exit_thread{0};
+std::atomic<int> returning{0};  // threads that are about to take the GIL
+std::atomic<unsigned long> main_thread{0};
+thread_local PyThreadState* given_up = nullptr;  // by this thread's innermost wait
+std::vector<std::weak_ptr<Host>>* flushed_at_exit = nullptr;  // guarded by the GIL; never freed
+
+bool is_lost() noexcept {
+    return exiting.load() && PyThread_get_thread_ident() != exit_thread.load();
+}
+
+[[noreturn]] void park() noexcept {
+    for (;;) ::pause();
+}
+
+void take_gil(PyThreadState* state) noexcept {
+    returning.fetch_add(1);
+    if (is_lost()) {
+        returning.fetch_sub(1);
+        park();
+    }
+    PyEval_RestoreThread(state);
+    returning.fetch_sub(1);
+}
+
+/// For Driver: only Python's main thread runs signal handlers, and it needs the GIL for it.
+bool interrupted() {
+    PyThreadState* const state = given_up;
+    if (!state || PyThread_get_thread_ident() != main_thread.load()) return false;
+    take_gil(state);
+    given_up = nullptr;
+    const bool stop = PyErr_CheckSignals() != 0;  // the exception stays set for who waits
+    given_up = PyEval_SaveThread();
+    return stop;
+}
+
+void flush_all(Clock::time_point deadline) {
+    std::vector<std::pair<std::shared_ptr<Host>, std::shared_ptr<ResultState<Done>>>> flushes;
+    std::vector<std::shared_ptr<Host>> hosts;
+    for (const auto& weak : *flushed_at_exit) {
+        if (auto host = weak.lock()) hosts.push_back(std::move(host));
+    }
+    const Unlocked unlocked;
+    for (auto& host : hosts) {
+        bool due;
+        {
+            const Inside inside(*host);
+            due = host->session().state() == ConnectionState::connected &&
+                  host->session().counters().out_messages != 0;
+        }
+        const auto left = std::chrono::duration_cast<Duration>(deadline - Clock::now());
+        if (due && left.count() > 0) flushes.emplace_back(host, host->flush(left));
+    }
+    for (auto& [host, flush] : flushes) {
+        if (host->wait(*flush)) break;  // interrupted: the user does not want to wait
+    }
+}
+
+void at_exit() {
+    try {
+        flush_all(Clock::now() + exit_flush_time);
+    } catch (const std::exception&) {  // short memory: what was published may be lost, as told
+    }
+    PyErr_Clear();
+    exit_thread.store(PyThread_get_thread_ident());
+    exiting.store(true);
+    PyThreadState* const state = PyEval_SaveThread();
+    const auto deadline = Clock::now() + exit_return_time;
+    while (returning.load() != 0 && Clock::now() < deadline) std::this_thread::yield();
+    PyEval_RestoreThread(state);
+}
+
+void after_fork_in_child() {
+    main_thread.store(PyThread_get_thread_ident());
+    returning.store(0);
+}
+
+}  // namespace
+
+Unlocked::Unlocked() noexcept : saved_(PyEval_SaveThread()), outer_(given_up) {
+    given_up = saved_;
+    if (is_lost()) park();
+}
+
+Unlocked::~Unlocked() {
+    given_up = outer_;
+    take_gil(saved_);
+}
+
+void flush_at_exit(std::weak_ptr<Host> host) {
+    auto& hosts = *flushed_at_exit;
+    std::erase_if(hosts, [](const auto& known) { return known.expired(); });
+    hosts.push_back(std::move(host));
+}
+
+void install_gil_hooks(nb::module_& module) {
+    if (!flushed_at_exit) flushed_at_exit = new std::vector<std::weak_ptr<Host>>;
+    const nb::object main = nb::module_::import_("threading").attr("main_thread")();
+    main_thread.store(PyLong_AsUnsignedLong(nb::object(main.attr("ident")).ptr()));
+    module.def("_at_exit", &at_exit);
+    module.def("_after_fork_in_child", &after_fork_in_child);
+    nb::module_::import_("atexit").attr("register")(module.attr("_at_exit"));
+    nb::module_::import_("os").attr("register_at_fork")(
+        nb::arg("after_in_child") = module.attr("_after_fork_in_child"));
+    set_interrupt_check(&interrupted);
+}
+
+}  // namespace anynats::python

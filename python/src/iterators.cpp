@@ -1,0 +1,263 @@
+// See iterators.hpp. Ready is the awaitable of a message that is there already: it ends at its
+// first step, so no turn of the loop passes. One object of it serves an iterator again and again.
+#include "iterators.hpp"
+
+#include <chrono>
+#include <new>
+
+#include "errors.hpp"
+#include "gil.hpp"
+#include "message.hpp"
+
+namespace anynats::python {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// An `async for` over a full queue lets the loop make a turn after so many messages, or so long.
+constexpr unsigned most_in_a_row = 64;
+constexpr auto longest_row = std::chrono::milliseconds(1);
+
+struct IteratorObject {
+    PyObject_HEAD
+    std::shared_ptr<SubscriptionQueue> queue;
+    bool threads;
+};
+
+struct ReadyObject {
+    PyObject_HEAD
+    PyObject* message;
+};
+
+struct AsyncIteratorObject {
+    PyObject_HEAD
+    std::shared_ptr<SubscriptionQueue> queue;
+    PyObject* wait;
+    ReadyObject* ready;  // kept for reuse
+    unsigned in_a_row;
+    Clock::time_point row_began;
+};
+
+PyTypeObject *iterator_type, *ready_type, *async_iterator_type;
+
+template <class T>
+T& as(PyObject* self) noexcept {
+    return *reinterpret_cast<T*>(self);
+}
+
+template <class T>
+PyObject* as_object(T* object) noexcept {
+    return reinterpret_cast<PyObject*>(object);
+}
+
+// --- for msg in sub -------------------------------------------------------------------------------
+
+PyObject* next_message(PyObject* self) noexcept {
+    IteratorObject& iterator = as<IteratorObject>(self);
+    SubscriptionQueue& queue = *iterator.queue;
+    Message message;
+    if (queue.pop(message)) return make_message(std::move(message));
+    try {
+        Waited how;
+        if (iterator.threads) {
+            const Unlocked unlocked;
+            how = queue.next(message, Duration::max());
+        } else {
+            how = queue.next(message, Duration::max());
+        }
+        if (how == Waited::arrived) return make_message(std::move(message));
+        if (how == Waited::ended) return set_end(queue, nullptr);
+        const bool waits = iterator.threads;
+        return set_error(Error(waits ? ErrorCode::cancelled : ErrorCode::usage_error,
+                               waits ? "the wait was interrupted"
+                                     : "nobody drives this subscription: use try_next()"));
+    } catch (...) {
+        return set_current_error();
+    }
+}
+
+void end_iterator(PyObject* self) noexcept {
+    IteratorObject& iterator = as<IteratorObject>(self);
+    const std::shared_ptr<Host> host = iterator.queue->host;
+    bury(host, std::move(iterator.queue));
+    iterator.queue.~shared_ptr();
+    PyTypeObject* const type = Py_TYPE(self);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+// --- async for msg in sub -------------------------------------------------------------------------
+
+PySendResult step_ready(PyObject* self, PyObject*, PyObject** result) noexcept {
+    ReadyObject& ready = as<ReadyObject>(self);
+    *result = std::exchange(ready.message, nullptr);
+    if (*result) return PYGEN_RETURN;
+    PyErr_SetString(PyExc_RuntimeError, "cannot await this twice");
+    return PYGEN_ERROR;
+}
+
+PyObject* next_of_ready(PyObject* self) noexcept {
+    PyObject* message;
+    if (step_ready(self, nullptr, &message) == PYGEN_ERROR) return nullptr;
+    PyObject* const stop = PyObject_CallOneArg(PyExc_StopIteration, message);
+    Py_DECREF(message);
+    if (stop) {
+        PyErr_SetObject(PyExc_StopIteration, stop);
+        Py_DECREF(stop);
+    }
+    return nullptr;
+}
+
+PyObject* itself(PyObject* self) noexcept {
+    Py_INCREF(self);
+    return self;
+}
+
+void end_ready(PyObject* self) noexcept {
+    Py_CLEAR(as<ReadyObject>(self).message);
+    PyTypeObject* const type = Py_TYPE(self);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+PyObject* make_ready(AsyncIteratorObject& iterator, PyObject* message) noexcept {
+    ReadyObject* ready = iterator.ready;
+    if (!ready || Py_REFCNT(as_object(ready)) != 1) {
+        ready = PyObject_New(ReadyObject, ready_type);
+        if (!ready) {
+            Py_DECREF(message);
+            return nullptr;
+        }
+        ready->message = nullptr;
+        Py_XDECREF(as_object(std::exchange(iterator.ready, ready)));
+    }
+    Py_XSETREF(ready->message, message);
+    return itself(as_object(ready));
+}
+
+PyObject* anext(PyObject* self) noexcept {
+    AsyncIteratorObject& iterator = as<AsyncIteratorObject>(self);
+    PyObject* message;
+    const Clock::time_point now = Clock::now();
+    if (iterator.in_a_row == 0) iterator.row_began = now;
+    if (iterator.in_a_row < most_in_a_row && now - iterator.row_began < longest_row &&
+        take_now(*iterator.queue, message)) {
+        ++iterator.in_a_row;
+        return message ? make_ready(iterator, message) : nullptr;
+    }
+    // The face makes a turn of the loop first when messages in a row are why it is asked.
+    PyObject* const in_a_row = PyBool_FromLong(iterator.in_a_row != 0);
+    iterator.in_a_row = 0;
+    PyObject* const awaitable = PyObject_CallOneArg(iterator.wait, in_a_row);
+    Py_DECREF(in_a_row);
+    return awaitable;
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+    Py_VISIT(as<AsyncIteratorObject>(self).wait);
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
+int clear(PyObject* self) noexcept {
+    Py_CLEAR(as<AsyncIteratorObject>(self).wait);
+    return 0;
+}
+
+void end_async_iterator(PyObject* self) noexcept {
+    PyObject_GC_UnTrack(self);
+    AsyncIteratorObject& iterator = as<AsyncIteratorObject>(self);
+    clear(self);
+    Py_XDECREF(as_object(iterator.ready));
+    const std::shared_ptr<Host> host = iterator.queue->host;
+    bury(host, std::move(iterator.queue));
+    iterator.queue.~shared_ptr();
+    PyTypeObject* const type = Py_TYPE(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+PyTypeObject* make_type(const char* name, int size, unsigned flags, PyType_Slot* slots) {
+    PyType_Spec spec{};
+    spec.name = name;
+    spec.basicsize = size;
+    spec.flags = static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION) |
+                 flags;
+    spec.slots = slots;
+    PyObject* const type = PyType_FromSpec(&spec);
+    require(type != nullptr);
+    return reinterpret_cast<PyTypeObject*>(type);
+}
+
+template <class F>
+PyType_Slot slot(int id, F* function) {
+    return {id, reinterpret_cast<void*>(function)};
+}
+
+}  // namespace
+
+bool take_now(SubscriptionQueue& queue, PyObject*& out) noexcept {
+    Message message;
+    try {
+        if (!queue.pop(message) && queue.next(message, Duration::zero()) != Waited::arrived) {
+            return false;
+        }
+        out = make_message(std::move(message));
+    } catch (...) {
+        out = set_current_error();
+    }
+    return true;
+}
+
+PyObject* set_end(SubscriptionQueue& queue, PyObject* clean_end) noexcept {
+    try {
+        const bool clean = [&] {
+            const Inside inside(*queue.host);
+            return !queue.state->end;
+        }();
+        if (!clean) return set_error(queue.ending());
+        if (clean_end) PyErr_SetNone(clean_end);
+        return nullptr;
+    } catch (...) {
+        return set_current_error();
+    }
+}
+
+nb::object make_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads) {
+    IteratorObject* const made = PyObject_New(IteratorObject, iterator_type);
+    require(made != nullptr);
+    new (&made->queue) std::shared_ptr<SubscriptionQueue>(std::move(queue));
+    made->threads = threads;
+    return nb::steal(as_object(made));
+}
+
+nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, nb::object wait) {
+    AsyncIteratorObject* const made = PyObject_GC_New(AsyncIteratorObject, async_iterator_type);
+    require(made != nullptr);
+    new (&made->queue) std::shared_ptr<SubscriptionQueue>(std::move(queue));
+    made->wait = wait.release().ptr();
+    made->ready = nullptr;
+    made->in_a_row = 0;
+    new (&made->row_began) Clock::time_point();
+    PyObject_GC_Track(as_object(made));
+    return nb::steal(as_object(made));
+}
+
+void bind_iterators(nb::module_&) {
+    PyType_Slot iterator[] = {slot(Py_tp_iter, &itself), slot(Py_tp_iternext, &next_message),
+                              slot(Py_tp_dealloc, &end_iterator), {0, nullptr}};
+    iterator_type = make_type("anynats._native.Iterator", sizeof(IteratorObject), 0, iterator);
+
+    PyType_Slot ready[] = {slot(Py_am_await, &itself),        slot(Py_am_send, &step_ready),
+                           slot(Py_tp_iter, &itself),         slot(Py_tp_iternext, &next_of_ready),
+                           slot(Py_tp_dealloc, &end_ready),   {0, nullptr}};
+    ready_type = make_type("anynats._native.Ready", sizeof(ReadyObject), 0, ready);
+
+    PyType_Slot async_iterator[] = {slot(Py_am_aiter, &itself), slot(Py_am_anext, &anext),
+                                    slot(Py_tp_traverse, &traverse), slot(Py_tp_clear, &clear),
+                                    slot(Py_tp_dealloc, &end_async_iterator), {0, nullptr}};
+    async_iterator_type = make_type("anynats._native.AsyncIterator", sizeof(AsyncIteratorObject),
+                                    Py_TPFLAGS_HAVE_GC, async_iterator);
+}
+
+}  // namespace anynats::python

@@ -1,0 +1,18 @@
+// The Python type Message, written by hand because one is made per message: a free list, small
+// messages copied into the object, subjects shared as str. With the GIL.
+#pragma once
+
+#include "native.hpp"
+#include <anynats/message.hpp>
+
+namespace anynats::python {
+
+void bind_message(nb::module_& module);
+
+/// A new Message object that owns `message`; nullptr with the exception set.
+PyObject* make_message(Message&& message) noexcept;
+
+/// A new anynats.Headers with what `block` holds.
+nb::object make_headers(std::string_view block);
+
+}  // namespace anynats::python

@@ -1,0 +1,15 @@
+// The options of a client, read from keyword arguments by the generated table. Limits are checked
+// by the library; here only the types, and words of enums.
+#pragma once
+
+#include "native.hpp"
+#include <anynats/options.hpp>
+
+namespace anynats::python {
+
+/// Read every item of `keywords` (a dict); throws with the Python exception set.
+Options read_options(const nb::dict& keywords);
+/// One of the words of the enum, or None for the client's default.
+std::optional<SlowConsumerPolicy> read_policy(PyObject* value);
+
+}  // namespace anynats::python

@@ -1,0 +1,11 @@
+// publish as a function of its own kind: vectorcall straight into the session, no conversion layer.
+#pragma once
+
+#include "native.hpp"
+
+namespace anynats::python {
+
+/// For Py_tp_methods of the native clients: publish and publish_nowait.
+extern PyMethodDef publish_methods[];
+
+}  // namespace anynats::python

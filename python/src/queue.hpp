@@ -1,0 +1,19 @@
+// Subscriptions as Python objects, below the faces. With the GIL.
+#pragma once
+
+#include "native.hpp"
+
+namespace anynats::python {
+
+struct NativeQueue {
+    std::shared_ptr<SubscriptionQueue> queue;
+    bool threads = false;
+
+    NativeQueue(std::shared_ptr<SubscriptionQueue> queue_, bool threads_)
+        : queue(std::move(queue_)), threads(threads_) {}
+    NativeQueue(NativeQueue&&) = default;
+    NativeQueue& operator=(NativeQueue&&) = delete;
+    ~NativeQueue();
+};
+
+}  // namespace anynats::python
