@@ -14,8 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from anynats.server import Server
 from stories import bare, blocking, on_asyncio
+
+from anynats.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 CPP = ROOT / "build" / "release" / "examples" / "anynats_demo"

@@ -7,8 +7,9 @@ The twin of blocking.py, word for word with `await`, on the standard event loop.
 import asyncio
 import time
 
-import anynats.asyncio
 from measure import WARM_UP, Arguments, Window, arguments
+
+import anynats.asyncio
 
 
 async def publish(nc: anynats.asyncio.Client, n: int, size: int) -> None:

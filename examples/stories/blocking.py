@@ -34,13 +34,15 @@ def story(url: str, tell: Callable[..., None], restart: Callable[[], None]) -> N
                 f"unit: {msg.headers['unit']}, tag: {len(msg.headers.get_all('tag'))} values",
             )
 
-        with nc.subscribe("jobs", queue="workers") as one:
-            with nc.subscribe("jobs", queue="workers") as two:
-                for _ in range(1_000):
-                    nc.publish("jobs", b"job")
-                nc.flush()
-                nc.flush()  # the second PONG comes behind every message of the first
-                tell("queue group", f"{one.pending} + {two.pending} of 1000 jobs")
+        with (
+            nc.subscribe("jobs", queue="workers") as one,
+            nc.subscribe("jobs", queue="workers") as two,
+        ):
+            for _ in range(1_000):
+                nc.publish("jobs", b"job")
+            nc.flush()
+            nc.flush()  # the second PONG comes behind every message of the first
+            tell("queue group", f"{one.pending} + {two.pending} of 1000 jobs")
 
         with nc.subscribe("rate", pending_messages=MESSAGES) as sub:
             start = time.perf_counter()

@@ -35,13 +35,15 @@ async def story(url: str, tell: Callable[..., None], restart: Callable[[], None]
                 f"unit: {msg.headers['unit']}, tag: {len(msg.headers.get_all('tag'))} values",
             )
 
-        async with nc.subscribe("jobs", queue="workers") as one:
-            async with nc.subscribe("jobs", queue="workers") as two:
-                for _ in range(1_000):
-                    await nc.publish("jobs", b"job")
-                await nc.flush()
-                await nc.flush()  # the second PONG comes behind every message of the first
-                tell("queue group", f"{one.pending} + {two.pending} of 1000 jobs")
+        async with (
+            nc.subscribe("jobs", queue="workers") as one,
+            nc.subscribe("jobs", queue="workers") as two,
+        ):
+            for _ in range(1_000):
+                await nc.publish("jobs", b"job")
+            await nc.flush()
+            await nc.flush()  # the second PONG comes behind every message of the first
+            tell("queue group", f"{one.pending} + {two.pending} of 1000 jobs")
 
         async with nc.subscribe("rate", pending_messages=MESSAGES) as sub:
             start = time.perf_counter()
