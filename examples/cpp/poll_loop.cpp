@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include <anynats/connection.hpp>
 
@@ -38,16 +39,15 @@ int main(int argc, char** argv) try {
     anynats::Connection connection(options, now());
     anynats::Session& session = connection.session();
     connection.drive(now());  // begins to connect
-
-    for (int published = 0; published < 5;) {
-        turn(connection);
-        while (const auto event = session.next_event()) {
-            std::printf("%s\n", std::string(to_string(event->kind)).c_str());
-        }
+    while (session.state() != anynats::ConnectionState::connected) {
         if (session.state() == anynats::ConnectionState::closed) throw *session.last_error();
-        if (session.state() != anynats::ConnectionState::connected) continue;
-        session.publish("loop.ticks", "tick");
-        ++published;
+        turn(connection);
+    }
+    while (const auto event = session.next_event()) {
+        std::printf("%s\n", std::string(to_string(event->kind)).c_str());
+    }
+    for (int i = 0; i < 5; ++i) {
+        if (const auto refusal = session.publish("loop.ticks", std::to_string(i))) throw *refusal;
     }
     while (!connection.flush(now())) turn(connection);
     const anynats::Counters counters = session.counters();

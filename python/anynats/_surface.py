@@ -114,6 +114,11 @@ class Subscription:
         """Messages dropped because the queue was full; see the option slow_consumer."""
         return self._queue.dropped  # type: ignore[no-any-return]
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come; what it holds can still be taken."""
+        return self._queue.ended  # type: ignore[no-any-return]
+
     def __iter__(self) -> Iterator[Message]:
         """Yield messages until the subscription ends; raises Closed if the client failed."""
         return self._queue.iterator()  # type: ignore[no-any-return]

@@ -93,12 +93,7 @@ class Subscription(_surface.Subscription):
         return iter(self._queue.try_next, None)
 
     def _next(self, timeout: object) -> Message:
-        return self._queue.next(0)  # type: ignore[no-any-return]
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come; what it holds can still be taken."""
-        return self._queue.ended  # type: ignore[no-any-return]
+        return self._queue.next(timeout)  # type: ignore[no-any-return]
 
 
 class Session(_surface.Client):
@@ -128,7 +123,6 @@ class Session(_surface.Client):
 
     if TYPE_CHECKING:  # what a client waits for is an Operation here
         # fmt: off
-        def subscribe(self, subject: str, **keywords: Any) -> Subscription: ...
         def request(  # type: ignore[override]
             self, subject: str, payload: Buffer = b"", *, timeout: Seconds | None = None,
             headers: Mapping[str, str | Iterable[str]] | None = None,

@@ -121,7 +121,7 @@ bool read_count(PyObject* value, const char* name, std::uint64_t most,
 }
 
 bool read_seconds(PyObject* value, const char* name, Duration& out) {
-    double seconds;
+    double seconds = 0;
     if (!number_of_seconds(value, name, seconds)) return false;
     if (std::isnan(seconds)) return refuse(name, "is not a number (NaN)");
     if (seconds < 0) return refuse(name, "is negative");
@@ -140,7 +140,7 @@ bool read_timeout(PyObject* value, std::optional<Duration>& out) {
 }
 
 bool read_now(PyObject* value, Time& out) {
-    double seconds;
+    double seconds = 0;
     if (PyLong_Check(value) && !PyBool_Check(value)) {
         seconds = PyLong_AsDouble(value);
         if (seconds == -1.0 && PyErr_Occurred()) return false;

@@ -16,7 +16,7 @@ namespace anynats::python {
 namespace {
 
 struct BareClient : NativeClient {
-    BareClient(const nb::dict& keywords, nb::handle seed, nb::handle now) {
+    BareClient(const nb::dict& keywords, Given seed, Given now) {
         Options options = read_options(keywords);
         Time time;
         require(read_now(now.ptr(), time));
@@ -26,7 +26,7 @@ struct BareClient : NativeClient {
     }
     Session& session() { return host->session(); }
 
-    static Seed seed_of(nb::handle given) {
+    static Seed seed_of(Given given) {
         Seed seed{};
         if (given.is_none()) {
             std::random_device device;
@@ -43,7 +43,7 @@ struct BareClient : NativeClient {
 
 using Self = BareClient;
 
-Time time_of(nb::handle now) {
+Time time_of(Given now) {
     Time time;
     require(read_now(now.ptr(), time));
     return time;
@@ -74,15 +74,15 @@ nb::object next_action(Self& self) {
                           action.port, deadline, to_str_object(action.nonce));
 }
 
-std::optional<std::string> optional_text(nb::handle value, const char* name) {
+std::optional<std::string> optional_text(Given value, const char* name) {
     if (value.is_none()) return {};
     std::string_view text;
     require(read_text(value.ptr(), name, text));
     return std::string(text);
 }
 
-void credentials(Self& self, std::uint64_t epoch, nb::handle user, nb::handle password,
-                 nb::handle token, nb::handle now) {
+void credentials(Self& self, std::uint64_t epoch, Given user, Given password,
+                 Given token, Given now) {
     const Credentials given{optional_text(user, "user"), optional_text(password, "password"),
                             optional_text(token, "token")};
     self.session().credentials(epoch, given, time_of(now));
@@ -96,7 +96,7 @@ nb::tuple own_credentials(Self& self) {
     return nb::make_tuple(text(own.user), text(own.password), text(own.token));
 }
 
-Error error_of(ErrorCode code, nb::handle why) {
+Error error_of(ErrorCode code, Given why) {
     std::string_view text;
     require(read_text(why.ptr(), "why", text));
     return Error(code, std::string(text));
@@ -110,7 +110,7 @@ nb::list data_to_send(Self& self) {
     return parts;
 }
 
-void data_sent(Self& self, nb::handle n) {
+void data_sent(Self& self, Given n) {
     std::uint64_t count;
     require(read_count(n.ptr(), "n", INT64_MAX, count));
     if (count > self.session().size_to_send()) {
@@ -119,7 +119,7 @@ void data_sent(Self& self, nb::handle n) {
     self.session().data_sent(count);
 }
 
-void receive_data(Self& self, std::uint64_t epoch, nb::handle data, nb::handle now) {
+void receive_data(Self& self, std::uint64_t epoch, Given data, Given now) {
     Payload bytes;
     require(bytes.read(data.ptr(), "data"));
     self.session().receive_data(epoch, bytes.view(), time_of(now));
@@ -135,40 +135,40 @@ std::optional<double> next_timeout(Self& self) {
 
 void bind_bare_client(nb::module_& module) {
     nb::class_<BareClient, NativeClient>(module, "BareClient", "A client without I/O.")
-        .def(nb::init<const nb::dict&, nb::handle, nb::handle>(), nb::arg("options"),
-             nb::arg("seed").none(), nb::arg("now"))
+        .def(nb::init<const nb::dict&, Given, Given>(), nb::arg("options"),
+             nb::arg("seed"), nb::arg("now"))
         .def_prop_ro("epoch", [](Self& self) { return self.session().epoch(); })
         .def("next_action", &next_action)
         .def("transport_up",
-             [](Self& self, std::uint64_t epoch, nb::handle now) {
+             [](Self& self, std::uint64_t epoch, Given now) {
                  self.session().transport_up(epoch, time_of(now));
              })
         .def("transport_down",
-             [](Self& self, std::uint64_t epoch, nb::handle why, nb::handle now) {
+             [](Self& self, std::uint64_t epoch, Given why, Given now) {
                  const bool up = self.session().state() == ConnectionState::connected;
                  const ErrorCode code = up ? ErrorCode::disconnected : ErrorCode::connect_failed;
                  self.session().transport_down(epoch, error_of(code, why), time_of(now));
              })
         .def("own_credentials", &own_credentials)
-        .def("credentials", &credentials, nb::arg("epoch"), nb::arg("user").none(),
-             nb::arg("password").none(), nb::arg("token").none(), nb::arg("now"))
+        .def("credentials", &credentials, nb::arg("epoch"), nb::arg("user"),
+             nb::arg("password"), nb::arg("token"), nb::arg("now"))
         .def("auth_failed",
-             [](Self& self, std::uint64_t epoch, nb::handle why, nb::handle now) {
+             [](Self& self, std::uint64_t epoch, Given why, Given now) {
                  self.session().auth_failed(
                      epoch, error_of(ErrorCode::authorization_error, why), time_of(now));
              })
         .def("receive_data", &receive_data)
         .def("receive_eof",
-             [](Self& self, std::uint64_t epoch, nb::handle now) {
+             [](Self& self, std::uint64_t epoch, Given now) {
                  self.session().receive_eof(epoch, time_of(now));
              })
         .def("data_to_send", &data_to_send)
         .def("data_sent", &data_sent)
         .def("next_timeout", &next_timeout)
         .def("handle_timeout",
-             [](Self& self, nb::handle now) { self.session().handle_timeout(time_of(now)); })
+             [](Self& self, Given now) { self.session().handle_timeout(time_of(now)); })
         .def("advance",
-             [](Self& self, nb::handle now) { self.session().advance(time_of(now)); })
+             [](Self& self, Given now) { self.session().advance(time_of(now)); })
         .def("check", [](Self& self) -> std::optional<std::string> {
             const char* const wrong = self.session().check();
             return wrong ? std::optional<std::string>(wrong) : std::nullopt;

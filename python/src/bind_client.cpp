@@ -43,14 +43,14 @@ auto inside(Self& self, Read read) {
     });
 }
 
-std::optional<Duration> timeout_of(nb::handle timeout) {
+std::optional<Duration> timeout_of(Given timeout) {
     std::optional<Duration> limit;
     require(read_timeout(timeout.ptr(), limit));
     return limit;
 }
 
-NativeOperation request(Self& self, nb::handle subject, nb::handle payload, nb::handle timeout,
-                        nb::handle headers) {
+NativeOperation request(Self& self, Given subject, Given payload, Given timeout,
+                        Given headers) {
     std::string_view text;
     Payload bytes;
     std::string block;
@@ -63,7 +63,7 @@ NativeOperation request(Self& self, nb::handle subject, nb::handle payload, nb::
             })};
 }
 
-std::optional<std::size_t> limit_of(nb::handle value, const char* name) {
+std::optional<std::size_t> limit_of(Given value, const char* name) {
     if (value.is_none()) return {};
     std::uint64_t count;
     require(read_count(value.ptr(), name, INT64_MAX, count));
@@ -71,9 +71,9 @@ std::optional<std::size_t> limit_of(nb::handle value, const char* name) {
     return static_cast<std::size_t>(count);
 }
 
-NativeQueue subscribe(Self& self, nb::handle subject, nb::handle queue, nb::handle max_messages,
-                      nb::handle pending_messages, nb::handle pending_bytes,
-                      nb::handle slow_consumer) {
+NativeQueue subscribe(Self& self, Given subject, Given queue, Given max_messages,
+                      Given pending_messages, Given pending_bytes,
+                      Given slow_consumer) {
     std::string_view text, group;
     SubscribeOptions options;
     require(read_text(subject.ptr(), "subject", text));
@@ -138,24 +138,24 @@ void bind_common(nb::module_& module) {
                                         outside_gil(self, [&] { return self.host->connect(); }));
              })
         .def("request", &request, nb::arg("subject"), nb::arg("payload"),
-             nb::arg("timeout").none(), nb::arg("headers").none())
+             nb::arg("timeout"), nb::arg("headers"))
         .def("flush",
-             [](Self& self, nb::handle timeout) {
+             [](Self& self, Given timeout) {
                  const auto limit = timeout_of(timeout);
                  return NativeOperation(
                      self, outside_gil(self, [&] { return self.host->flush(limit); }));
              },
-             nb::arg("timeout").none())
+             nb::arg("timeout"))
         .def("close",
-             [](Self& self, nb::handle timeout) {
+             [](Self& self, Given timeout) {
                  const auto limit = timeout_of(timeout);
                  return NativeOperation(
                      self, outside_gil(self, [&] { return self.host->close(limit); }));
              },
-             nb::arg("timeout").none())
-        .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue").none(),
-             nb::arg("max_messages").none(), nb::arg("pending_messages").none(),
-             nb::arg("pending_bytes").none(), nb::arg("slow_consumer").none())
+             nb::arg("timeout"))
+        .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue"),
+             nb::arg("max_messages"), nb::arg("pending_messages"),
+             nb::arg("pending_bytes"), nb::arg("slow_consumer"))
         .def("new_inbox",
              [](Self& self) {
                  return to_str_object(inside(self, [](Session& s) { return s.new_inbox(); }));
@@ -301,7 +301,7 @@ void bind_client(nb::module_& module) {
                                             "A client for any thread, whose callers block.")
         .def(nb::init<const nb::dict&>(), nb::arg("options"));
     bind_loop(module);
-    module.def("seconds", [](nb::handle value, const char* name) {
+    module.def("seconds", [](Given value, const char* name) {
         Duration duration;
         require(read_seconds(value.ptr(), name, duration));
         return std::chrono::duration<double>(duration).count();

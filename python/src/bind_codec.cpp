@@ -22,8 +22,8 @@ void check_text(const char* name, std::string_view text, const char* flaw) {
     if (flaw) raise(bad_argument(name, text, flaw));
 }
 
-nb::bytes publish_frame(nb::handle subject, nb::handle payload, nb::handle reply,
-                        nb::handle headers) {
+nb::bytes publish_frame(Given subject, Given payload, Given reply,
+                        Given headers) {
     std::string_view to, answer_to;
     Payload bytes;
     std::string block;
@@ -38,14 +38,14 @@ nb::bytes publish_frame(nb::handle subject, nb::handle payload, nb::handle reply
     return to_bytes(out);
 }
 
-std::uint64_t sid_of(nb::handle value) {
+std::uint64_t sid_of(Given value) {
     std::uint64_t sid;
     require(read_count(value.ptr(), "sid", INT64_MAX, sid));
     if (sid == 0) require(refuse("sid", "must be at least 1"));
     return sid;
 }
 
-nb::bytes subscribe_frame(nb::handle subject, nb::handle sid, nb::handle queue) {
+nb::bytes subscribe_frame(Given subject, Given sid, Given queue) {
     std::string_view to, group;
     require(read_text(subject.ptr(), "subject", to));
     require(read_text_or_none(queue.ptr(), "queue", group));
@@ -56,7 +56,7 @@ nb::bytes subscribe_frame(nb::handle subject, nb::handle sid, nb::handle queue) 
     return to_bytes(out);
 }
 
-nb::bytes unsubscribe_frame(nb::handle sid, nb::handle limit) {
+nb::bytes unsubscribe_frame(Given sid, Given limit) {
     std::uint64_t most = 0;
     if (!limit.is_none()) require(read_count(limit.ptr(), "limit", INT64_MAX, most));
     Bytes out;
@@ -64,7 +64,7 @@ nb::bytes unsubscribe_frame(nb::handle sid, nb::handle limit) {
     return to_bytes(out);
 }
 
-nb::bytes connect_frame(nb::handle json) {
+nb::bytes connect_frame(Given json) {
     std::string_view text;
     require(read_text(json.ptr(), "json", text));
     if (text.find_first_of("\r\n") != std::string_view::npos) {
@@ -78,7 +78,7 @@ nb::bytes connect_frame(nb::handle json) {
 /// The parser with the memory that it parses. Bytes are copied once, when they are fed.
 class NativeParser {
 public:
-    NativeParser(nb::handle line, nb::handle info, nb::handle message) : parser_(limits_) {
+    NativeParser(Given line, Given info, Given message) : parser_(limits_) {
         limits_.max_control_line = limit(line, "max_control_line", limits_.max_control_line);
         limits_.max_info_line = limit(info, "max_info_line", limits_.max_info_line);
         limits_.max_inbound_message =
@@ -87,7 +87,7 @@ public:
     }
 
     /// Frames as (kind, text, message).
-    nb::list feed(nb::handle data) {
+    nb::list feed(Given data) {
         Payload bytes;
         require(bytes.read(data.ptr(), "data"));
         if (failed_) raise(Error(ErrorCode::protocol_error, parser_.reason()));
@@ -115,7 +115,7 @@ public:
     }
 
 private:
-    static std::size_t limit(nb::handle value, const char* name, std::size_t otherwise) {
+    static std::size_t limit(Given value, const char* name, std::size_t otherwise) {
         if (value.is_none()) return otherwise;
         std::uint64_t count;
         require(read_count(value.ptr(), name, 1u << 31, count));
@@ -160,10 +160,10 @@ private:
 
 void bind_codec(nb::module_& module) {
     module.def("encode_publish", &publish_frame, nb::arg("subject"), nb::arg("payload"),
-               nb::arg("reply").none(), nb::arg("headers").none());
+               nb::arg("reply"), nb::arg("headers"));
     module.def("encode_subscribe", &subscribe_frame, nb::arg("subject"), nb::arg("sid"),
-               nb::arg("queue").none());
-    module.def("encode_unsubscribe", &unsubscribe_frame, nb::arg("sid"), nb::arg("limit").none());
+               nb::arg("queue"));
+    module.def("encode_unsubscribe", &unsubscribe_frame, nb::arg("sid"), nb::arg("limit"));
     module.def("encode_connect", &connect_frame, nb::arg("json"));
     module.def("encode_ping", [] {
         Bytes out;
@@ -175,14 +175,14 @@ void bind_codec(nb::module_& module) {
         encode_pong(out);
         return to_bytes(out);
     });
-    module.def("parse_headers", [](nb::handle block) {
+    module.def("parse_headers", [](Given block) {
         Payload bytes;
         require(bytes.read(block.ptr(), "block"));
         return make_headers(bytes.view());
     });
     nb::class_<NativeParser>(module, "Parser", "What a server sends, as frames.")
-        .def(nb::init<nb::handle, nb::handle, nb::handle>(), nb::arg("max_control_line").none(),
-             nb::arg("max_info_line").none(), nb::arg("max_inbound_message").none())
+        .def(nb::init<Given, Given, Given>(), nb::arg("max_control_line"),
+             nb::arg("max_info_line"), nb::arg("max_inbound_message"))
         .def("feed", &NativeParser::feed, nb::arg("data"))
         .def_prop_ro("failed", &NativeParser::failed);
 }

@@ -26,7 +26,7 @@ nb::object taken(Message&& message) {
     return nb::steal(made);
 }
 
-nb::object next(Self& self, nb::handle timeout) {
+nb::object next(Self& self, Given timeout) {
     std::optional<Duration> limit;
     require(read_timeout(timeout.ptr(), limit));
     Message message;
@@ -54,7 +54,7 @@ nb::object try_next(Self& self) {
     return how == Waited::arrived ? taken(std::move(message)) : nb::none();
 }
 
-void unsubscribe(Self& self, nb::handle limit) {
+void unsubscribe(Self& self, Given limit) {
     std::uint64_t count = 0;
     if (!limit.is_none()) require(read_count(limit.ptr(), "limit", INT64_MAX, count));
     outside_gil(self.threads, [&] { self.queue->unsubscribe(count); });
@@ -85,9 +85,9 @@ NativeQueue::~NativeQueue() {
 
 void bind_queue(nb::module_& module) {
     nb::class_<NativeQueue>(module, "Queue", "A subscription, below the faces.")
-        .def("next", &next, nb::arg("timeout").none())
+        .def("next", &next, nb::arg("timeout"))
         .def("try_next", &try_next)
-        .def("unsubscribe", &unsubscribe, nb::arg("limit").none())
+        .def("unsubscribe", &unsubscribe, nb::arg("limit"))
         .def("iterator", [](Self& self) { return make_iterator(self.queue, self.threads); })
         .def("async_iterator",
              [](Self& self, nb::object wait) {

@@ -11,9 +11,7 @@
 
 NB_MODULE(_native, module) {
     namespace py = anynats::python;
-#ifdef NDEBUG
     nanobind::set_leak_warnings(false);  // a client in a daemon thread is no leak
-#endif
     nanobind::register_exception_translator([](const std::exception_ptr& error, void*) {
         try {
             std::rethrow_exception(error);

@@ -26,6 +26,13 @@ namespace anynats::python {
 
 namespace nb = nanobind;
 
+/// An argument as it was given, None included; the function that gets it says what is wrong.
+struct Given {
+    PyObject* object = nullptr;
+    PyObject* ptr() const noexcept { return object; }
+    bool is_none() const noexcept { return object == Py_None; }
+};
+
 /// A client as Python sees it. Only a host with a lock of its own is used without the GIL: the
 /// others rely on the GIL to keep threads apart.
 struct NativeClient {
@@ -47,3 +54,15 @@ void bind_operation(nb::module_& module);
 void bind_queue(nb::module_& module);
 
 }  // namespace anynats::python
+
+template <>
+struct nanobind::detail::has_arg_defaults<anynats::python::Given> : std::true_type {};  // takes None
+
+template <>
+struct nanobind::detail::type_caster<anynats::python::Given> {
+    NB_TYPE_CASTER(anynats::python::Given, const_name("object"))
+    bool from_python(handle given, std::uint32_t, cleanup_list*) noexcept {
+        value.object = given.ptr();
+        return true;
+    }
+};

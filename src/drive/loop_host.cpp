@@ -82,6 +82,7 @@ LoopHost::Notice& LoopHost::notice(std::uint64_t token) {
     Notice& made = notices_[token];
     made.host = this;
     made.token = token;
+    made.sub.reset();
     // A place for the completion is made now, because waking must not fail.
     completions_.reserve(notices_.size());
     return made;
@@ -98,7 +99,7 @@ void LoopHost::notify_done(OperationState& operation, std::uint64_t token) {
 
 void LoopHost::notify_message(SubscriptionQueue& queue, std::uint64_t token) {
     Notice& made = notice(token);
-    made.sub = queue.state.get();
+    made.sub = queue.state;
     if (!queue.state->held.empty() || queue.state->ended) {
         made.wake();
     } else {
@@ -118,7 +119,7 @@ void LoopHost::notify_room(std::uint64_t token) {
 void LoopHost::forget(std::uint64_t token) noexcept {
     const auto found = notices_.find(token);
     if (found == notices_.end()) return;
-    SubscriptionState* const sub = found->second.sub;
+    const std::shared_ptr<SubscriptionState> sub = found->second.sub;
     const bool told = !found->second.linked();
     notices_.erase(found);
     if (sub && told && !sub->held.empty()) sub->waiters.wake_one();

@@ -55,7 +55,7 @@ private:
         void wake() noexcept override;
         LoopHost* host = nullptr;
         std::uint64_t token = 0;
-        SubscriptionState* sub = nullptr;
+        std::shared_ptr<SubscriptionState> sub;  // kept: its queue may be gone before we are
     };
     Notice& notice(std::uint64_t token);
 

@@ -1,0 +1,69 @@
+"""What the Python tests share: the faces, and an outside party with a client of its own.
+
+ANYNATS_FACE=asyncio runs the common bodies on that face alone.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+from face_support import Face
+
+import anynats
+from anynats.server import Server
+
+FACES = ("blocking", "asyncio", "uvloop", "sansio")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "face" in metafunc.fixturenames:
+        only = os.environ.get("ANYNATS_FACE")
+        metafunc.parametrize("face", [only] if only else FACES, indirect=True)
+
+
+@pytest.fixture
+def face(request: pytest.FixtureRequest) -> Face:
+    """One way of waiting."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return Face(request.param)
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Server]:
+    """A server for tests that leave nothing behind and do not stop it."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def url(shared_server: Server) -> str:
+    return shared_server.url
+
+
+@pytest.fixture
+def other(url: str) -> Iterator[anynats.Client]:
+    """A client outside of the test, blocking."""
+    with anynats.connect(url) as client:
+        yield client
+
+
+@pytest.fixture
+def responder(other: anynats.Client) -> Iterator[str]:
+    """A subject whose requests are answered with their own payload and headers."""
+    subject = other.new_inbox()
+    sub = other.subscribe(subject)
+    other.flush()
+
+    def answer() -> None:
+        for msg in sub:
+            if msg.reply:
+                other.publish(msg.reply, msg.payload, headers=msg.headers or None)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield subject
+    sub.unsubscribe()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -1,0 +1,235 @@
+"""Each face with the same words, so that one test body runs on all of them.
+
+A body is a coroutine function that gets a Face. On asyncio and uvloop the client is the real one.
+On the blocking face a proxy turns what waits into coroutines that never suspend; on the sans-IO
+face the proxy's coroutines move bytes between the session and a socket until the operation is done.
+"""
+
+import asyncio
+import select
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import anynats
+import anynats.asyncio
+import anynats.sansio
+
+WAITING = frozenset(("publish", "request", "flush", "close", "next", "subscribe"))
+PATIENCE = 10.0  # seconds; more than any test needs, so that nothing hangs
+
+
+def run_blocking(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("a blocking face suspended")
+
+
+class Proxy:
+    """A client or subscription of a face without await, dressed for `await`."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self.inner, name)
+        if name not in WAITING:
+            return member
+
+        async def call(*args: Any, **keywords: Any) -> Any:
+            return self.wrap(member(*args, **keywords))
+
+        return call
+
+    def wrap(self, result: Any) -> Any:
+        return Proxy(result) if isinstance(result, anynats.Subscription) else result
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for message in self.inner:
+            yield message
+
+    async def __aenter__(self) -> "Proxy":
+        self.inner.__enter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        self.inner.__exit__(*error)
+
+
+class SansIo:
+    """A driver for anynats.sansio.Session, as a user of it would write one."""
+
+    def __init__(self, servers: Any, **options: Any) -> None:
+        self.session = anynats.sansio.Session(servers, now=time.monotonic(), **options)
+        self.socket: socket.socket | None = None
+        self.epoch = 0
+
+    def act(self) -> None:
+        while action := self.session.next_action():
+            now = time.monotonic()
+            if action.kind == "connect":
+                self.close_socket()
+                self.epoch = action.epoch
+                try:
+                    self.socket = socket.create_connection((action.host, action.port), 5)
+                except OSError as error:
+                    why = f"{action.host}:{action.port}: {error}"
+                    self.session.transport_down(action.epoch, why, now)
+                else:
+                    self.socket.setblocking(False)
+                    self.session.transport_up(action.epoch, now)
+            elif action.kind == "authenticate":
+                own = self.session.own_credentials()
+                self.session.credentials(action.epoch, now, **own)
+            elif action.kind == "close" and action.epoch == self.epoch:
+                self.write()
+                self.close_socket()
+
+    def write(self) -> None:
+        while self.socket and (parts := self.session.data_to_send()):
+            try:
+                self.session.data_sent(self.socket.send(b"".join(parts)))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.session.transport_down(self.epoch, str(error), time.monotonic())
+                return
+
+    def read(self) -> None:
+        assert self.socket
+        try:
+            data = self.socket.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.session.transport_down(self.epoch, str(error), time.monotonic())
+            return
+        if data:
+            self.session.receive_data(self.epoch, data, time.monotonic())
+        else:
+            self.session.receive_eof(self.epoch, time.monotonic())
+
+    def close_socket(self) -> None:
+        if self.socket:
+            self.socket.close()
+            self.socket = None
+
+    def pump(self, until: Callable[[], bool], deadline: float | None = None) -> None:
+        """Drive until `until()` or the deadline; asserts that it does not take for ever."""
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            self.session.handle_timeout(time.monotonic())
+            self.act()
+            self.write()
+            assert self.session.check() is None
+            now = time.monotonic()
+            if until() or (deadline is not None and now >= deadline):
+                return
+            assert now < give_up, f"stuck: {self.session.dump()}"
+            ends = [give_up, deadline or give_up, self.session.next_timeout() or give_up]
+            wait = max(0.0, min(ends) - now)
+            if not self.socket:
+                threading.Event().wait(min(wait, 0.05))
+                continue
+            blocked = [self.socket] if self.session.data_to_send() else []
+            readable, _, _ = select.select([self.socket], blocked, [], wait)
+            if readable:
+                self.read()
+
+
+class SansIoProxy(Proxy):
+    """A Session or its subscription, with a driver."""
+
+    def __init__(self, inner: Any, driver: SansIo) -> None:
+        super().__init__(inner)
+        self.driver = driver
+
+    def wrap(self, result: Any) -> Any:
+        driver = self.driver
+        if isinstance(result, anynats.sansio.Operation):
+            driver.pump(result.done)
+            return result.result()
+        driver.act()
+        driver.write()
+        is_subscription = isinstance(result, anynats.sansio.Subscription)
+        return SansIoProxy(result, driver) if is_subscription else result
+
+    async def next(self, timeout: Any = None) -> Any:
+        seconds = None if timeout is None else anynats._native.seconds(timeout, "timeout")
+        deadline = None if seconds is None else time.monotonic() + seconds
+        self.driver.pump(lambda: self.inner.pending > 0 or self.inner.ended, deadline)
+        return self.inner.next(timeout)
+
+    async def close(self) -> None:
+        self.wrap(self.inner.close())
+        self.driver.act()
+        self.driver.close_socket()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while True:
+            try:
+                yield await self.next()
+            except anynats.Closed as error:
+                if error.__cause__:
+                    raise
+                return
+
+    async def __aexit__(self, *error: Any) -> None:
+        if isinstance(self.inner, anynats.sansio.Session):
+            await self.close()
+        else:
+            self.inner.unsubscribe()
+
+
+class Face:
+    """One way of waiting: `connect` and `run`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def connect(self, servers: Any, **options: Any) -> Any:
+        if self.name == "blocking":
+            return Proxy(anynats.connect(servers, **options))
+        if self.name == "sansio":
+            driver = SansIo(servers, **options)
+            operation = driver.session.connect()
+            driver.pump(operation.done)
+            try:
+                operation.result()
+            except BaseException:
+                driver.close_socket()
+                raise
+            return SansIoProxy(driver.session, driver)
+        return await anynats.asyncio.connect(servers, **options)
+
+    def run(self, body: Coroutine[Any, Any, None]) -> None:
+        """Run a test's body to its end."""
+        if self.name in ("blocking", "sansio"):
+            run_blocking(body)
+        elif self.name == "uvloop":
+            import uvloop
+
+            uvloop.run(body, debug=True)
+        else:
+            asyncio.run(body, debug=True)
+
+    async def sleep(self, client: Any, seconds: float) -> None:
+        """Let time pass for the client, as its face does it."""
+        if self.name == "sansio":
+            client.driver.pump(lambda: False, time.monotonic() + seconds)
+        elif self.name == "blocking":
+            threading.Event().wait(seconds)
+        else:
+            await asyncio.sleep(seconds)
+
+    async def until(self, client: Any, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that has no notice."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline
+            await self.sleep(client, 0.01)

@@ -1,0 +1,841 @@
+// The world of a scripted session: virtual time, wires, a model server, and the re-runs.
+#include "script.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <new>
+#include <span>
+#include <sstream>
+
+namespace script {
+
+Seed seed_of(std::uint64_t number) {
+    Seed seed{};
+    for (std::size_t i = 0; i < 8; ++i) seed[i] = static_cast<std::uint8_t>(number >> (8 * i));
+    return seed;
+}
+
+std::string info_with(const std::string& members) {
+    std::string line = info;
+    line.insert(line.size() - 3, "," + members);
+    return line;
+}
+
+std::string msg(std::string_view subject, std::uint64_t sid, std::string_view payload,
+                std::string_view reply) {
+    std::string frame = "MSG " + std::string(subject) + ' ' + std::to_string(sid) + ' ';
+    if (!reply.empty()) frame += std::string(reply) + ' ';
+    return frame + std::to_string(payload.size()) + "\r\n" + std::string(payload) + "\r\n";
+}
+
+std::string hmsg(std::string_view subject, std::uint64_t sid, std::string_view headers,
+                 std::string_view payload, std::string_view reply) {
+    std::string frame = "HMSG " + std::string(subject) + ' ' + std::to_string(sid) + ' ';
+    if (!reply.empty()) frame += std::string(reply) + ' ';
+    frame += std::to_string(headers.size()) + ' ';
+    frame += std::to_string(headers.size() + payload.size()) + "\r\n";
+    return frame + std::string(headers) + std::string(payload) + "\r\n";
+}
+
+// --- what the client wrote ----------------------------------------------------------------------
+
+std::string ClientFrame::reply() const {
+    const std::size_t with = words[0] == "PUB" ? 4 : 5;
+    return publish() && words.size() == with ? words[2] : std::string();
+}
+
+void ClientReader::feed(std::string_view bytes) {
+    rest_ += bytes;
+    while (flaw.empty() && one()) {
+    }
+}
+
+bool ClientReader::one() {
+    const std::size_t end = rest_.find("\r\n");
+    if (end == std::string::npos) return false;
+    ClientFrame frame;
+    frame.line = rest_.substr(0, end);
+    std::size_t size = end + 2;
+    const std::size_t first_blank = frame.line.find(' ');
+    if (frame.line.substr(0, first_blank) == "CONNECT") {
+        frame.words = {"CONNECT", frame.line.substr(std::min(frame.line.size(), first_blank + 1))};
+    } else {
+        std::size_t at = 0;
+        for (;;) {
+            const std::size_t blank = frame.line.find(' ', at);
+            frame.words.push_back(frame.line.substr(at, blank - at));
+            if (blank == std::string::npos) break;
+            at = blank + 1;
+        }
+    }
+    for (const std::string& word : frame.words) {
+        if (word.empty()) flaw = "an empty word in: " + frame.line;
+    }
+    const std::string& verb = frame.words[0];
+    const std::size_t words = frame.words.size();
+    const auto number = [&](const std::string& text) {
+        if (text.empty() || text.size() > 18 ||
+            text.find_first_not_of("0123456789") != std::string::npos) {
+            flaw = "a bad number in: " + frame.line;
+            return std::size_t{0};
+        }
+        return static_cast<std::size_t>(std::stoull(text));
+    };
+    if (verb == "PUB" || verb == "HPUB") {
+        const bool headers = verb == "HPUB";
+        const std::size_t least = headers ? 4 : 3;
+        if (words != least && words != least + 1) flaw = "bad " + verb + ": " + frame.line;
+        if (!flaw.empty()) return false;
+        const std::size_t total = number(frame.words.back());
+        const std::size_t head = headers ? number(frame.words[words - 2]) : 0;
+        if (head > total) flaw = "headers larger than the message: " + frame.line;
+        if (!flaw.empty() || rest_.size() < size + total + 2) return false;
+        frame.headers = rest_.substr(size, head);
+        frame.payload = rest_.substr(size + head, total - head);
+        if (rest_.compare(size + total, 2, "\r\n") != 0) flaw = "no CR LF behind: " + frame.line;
+        size += total + 2;
+    } else if (verb == "SUB") {
+        if (words != 3 && words != 4) flaw = "bad SUB: " + frame.line;
+        if (flaw.empty()) number(frame.words.back());
+    } else if (verb == "UNSUB") {
+        if (words != 2 && words != 3) flaw = "bad UNSUB: " + frame.line;
+        if (flaw.empty()) number(frame.words.back());
+    } else if (verb != "PING" && verb != "PONG" && verb != "CONNECT") {
+        flaw = "unknown verb in: " + frame.line;
+    } else if (verb != "CONNECT" && words != 1) {
+        flaw = "words behind: " + frame.line;
+    }
+    // CONNECT first, then PING, and each of them where it belongs (I01).
+    if (frames.empty() != (verb == "CONNECT")) flaw = "CONNECT is not first: " + frame.line;
+    if (frames.size() == 1 && verb != "PING") flaw = "PING does not follow CONNECT";
+    if (!flaw.empty()) return false;
+    frames.push_back(std::move(frame));
+    rest_.erase(0, size);
+    return !rest_.empty();
+}
+
+// --- the trace ----------------------------------------------------------------------------------
+
+void World::Traced::add(std::string_view bytes) {
+    for (const char c : bytes) {
+        hash ^= static_cast<unsigned char>(c);
+        hash *= 1099511628211u;
+    }
+}
+
+void World::Traced::add(std::uint64_t number) {
+    char bytes[8];
+    for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(number >> (8 * i));
+    add({bytes, 8});
+}
+
+std::uint64_t World::trace_hash() const {
+    Traced all;
+    for (const Traced& part : traced_) all.add(part.hash);
+    return all.hash;
+}
+
+// --- the world ----------------------------------------------------------------------------------
+
+namespace {
+
+struct Inside {
+    Inside() {
+        if (inside) inside(true);
+    }
+    ~Inside() {
+        if (inside) inside(false);
+    }
+};
+
+}  // namespace
+
+template <class F>
+bool World::user(F call) {
+    if (!inside) {
+        call();
+        return true;
+    }
+    try {
+        Inside now;
+        call();
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
+template <class F>
+void World::driver(F call) {
+    for (int attempt = 0; !user(call); ++attempt) {
+        if (attempt > 1'000) return flaw("a driver's call never gets its memory");
+    }
+}
+
+void World::feed(std::uint64_t epoch, std::string_view bytes) {
+    if (!inside) return session_->receive_data(epoch, bytes, now_);
+    while (!bytes.empty() && session_->epoch() == epoch) {
+        std::span<char> space;
+        driver([&] { space = session_->prepare(); });
+        const std::size_t n = bytes.copy(space.data(), space.size());
+        bytes.remove_prefix(n);
+        if (!user([&] { session_->commit(epoch, n, now_); })) flaw("commit() throws");
+    }
+}
+
+World::World(Options options, std::uint64_t seed) : now_(Time() + 1'000s) {
+    {
+        Inside now;
+        session_ = std::make_unique<Session>(std::move(options), seed_of(seed), now_);
+    }
+    if (inside) return;  // a hook would ask for memory of its own
+    session_->set_trace([this](const TraceRecord& record) {
+        const bool received = record.kind == TraceRecord::Kind::received;
+        const bool sent = record.kind == TraceRecord::Kind::sent;
+        Traced& part = traced_[received ? 0 : sent ? 1 : 2];
+        if (!received && !sent) {
+            part.add(static_cast<std::uint64_t>(record.kind));
+            part.add(record.epoch);
+            part.add(static_cast<std::uint64_t>(record.now.time_since_epoch().count()));
+        }
+        part.add(record.bytes);
+    });
+}
+
+World::~World() {
+    session_->set_trace({});
+    Inside now;
+    session_.reset();
+}
+
+void World::flaw(const std::string& text) {
+    if (record_flaws) {
+        flaws.push_back(text);
+    } else {
+        ADD_FAILURE() << text;
+    }
+}
+
+void World::act() {
+    while (session_->has_action()) {
+        Action action;
+        driver([&] { action = session_->next_action(); });
+        ++actions_done;
+        switch (action.kind) {
+            case Action::Kind::none:
+            case Action::Kind::start_tls:
+                break;
+            case Action::Kind::connect: {
+                if (current_ && current_->open) flaw("connects while a transport is open");
+                dialed.push_back(now_);
+                auto wire = std::make_unique<Wire>();
+                wire->epoch = action.epoch;
+                wire->host = action.host;
+                wire->port = action.port;
+                current_ = wire.get();
+                wires.push_back(std::move(wire));
+                if (dial == Dial::accept) {
+                    driver([&] { session_->transport_up(action.epoch, now_); });
+                    if (model) to_client_ = model_info;
+                } else if (dial == Dial::refuse) {
+                    current_->open = false;
+                    const Error error(ErrorCode::connect_failed, "refused");
+                    driver([&] { session_->transport_down(action.epoch, error, now_); });
+                }
+                break;
+            }
+            case Action::Kind::authenticate:
+                authentications.push_back(action);
+                if (answer_authenticate) {
+                    driver([&] {
+                        session_->credentials(action.epoch, session_->own_credentials(), now_);
+                    });
+                }
+                break;
+            case Action::Kind::close:
+                if (current_ && current_->epoch == action.epoch) {
+                    current_->open = false;
+                    to_client_.clear();
+                }
+                break;
+        }
+    }
+}
+
+void World::write() {
+    while (writing && current_ && current_->open && session_->size_to_send() &&
+           write_budget > 0) {
+        const auto parts = session_->data_to_send();
+        const std::string_view part = parts[0].empty() ? parts[1] : parts[0];
+        const std::size_t n = std::min({part.size(), write_budget, write_piece});
+        const std::string bytes(part.substr(0, n));
+        const std::size_t before = current_->reader.frames.size();
+        current_->sent += bytes;
+        current_->reader.feed(bytes);
+        session_->data_sent(n);
+        if (write_budget != no_limit) write_budget -= n;
+        if (!current_->reader.flaw.empty()) {
+            flaw("the client wrote: " + current_->reader.flaw);
+            current_->open = false;
+            return;
+        }
+        for (std::size_t i = before; i < current_->reader.frames.size(); ++i) {
+            const ClientFrame& frame = current_->reader.frames[i];
+            if (!frame.publish()) continue;
+            ++published_;
+            if (strict && ++written_[frame.key()] > accepted_[frame.key()]) {
+                flaw("written more often than published: " + frame.key());
+            }
+        }
+    }
+}
+
+namespace {
+
+bool matches(std::string_view pattern, std::string_view subject) {
+    for (;;) {
+        const std::size_t p = pattern.find('.'), s = subject.find('.');
+        const std::string_view want = pattern.substr(0, p), have = subject.substr(0, s);
+        if (want == ">") return true;
+        if (want != "*" && want != have) return false;
+        if (p == std::string_view::npos || s == std::string_view::npos) return p == s;
+        pattern.remove_prefix(p + 1);
+        subject.remove_prefix(s + 1);
+    }
+}
+
+}  // namespace
+
+void World::route(const ClientFrame& frame) {
+    const std::string reply = frame.reply();
+    std::vector<std::string> queues;
+    bool found = false;
+    for (auto at = current_->subs.begin(); at != current_->subs.end();) {
+        auto& [sid, sub] = *at;
+        const bool taken = !sub.queue.empty() &&
+                           std::count(queues.begin(), queues.end(), sub.queue) > 0;
+        if (taken || !matches(sub.subject, frame.subject())) {
+            ++at;
+            continue;
+        }
+        found = true;
+        if (!sub.queue.empty()) queues.push_back(sub.queue);
+        to_client_ += frame.headers.empty()
+                          ? msg(frame.subject(), sid, frame.payload, reply)
+                          : hmsg(frame.subject(), sid, frame.headers, frame.payload, reply);
+        ++sub.delivered;
+        if (sub.max && sub.delivered >= sub.max) {
+            at = current_->subs.erase(at);
+        } else {
+            ++at;
+        }
+    }
+    if (reply.empty() || found) return;
+    for (const auto& [sid, sub] : current_->subs) {
+        if (!matches(sub.subject, reply)) continue;
+        to_client_ += frame.subject() == "svc" ? msg(reply, sid, "re:" + frame.payload)
+                                               : hmsg(reply, sid, no_responders, {});
+        break;
+    }
+}
+
+void World::answer() {
+    if (!model || !current_ || !current_->open) return;
+    Wire& wire = *current_;
+    for (; wire.answered < wire.reader.frames.size(); ++wire.answered) {
+        const ClientFrame& frame = wire.reader.frames[wire.answered];
+        const std::string& verb = frame.words[0];
+        if (verb == "PING") {
+            to_client_ += "PONG\r\n";
+        } else if (verb == "SUB") {
+            const std::uint64_t sid = std::stoull(frame.words.back());
+            if (wire.subs.count(sid)) flaw("subscribed twice: " + frame.line);
+            wire.subs[sid] = {frame.subject(), frame.words.size() == 4 ? frame.words[2] : "", 0, 0};
+        } else if (verb == "UNSUB") {
+            const auto sub = wire.subs.find(std::stoull(frame.words[1]));
+            if (sub == wire.subs.end()) continue;
+            sub->second.max = frame.words.size() == 3 ? std::stoull(frame.words[2]) : 0;
+            if (sub->second.max <= sub->second.delivered) wire.subs.erase(sub);
+        } else if (frame.publish()) {
+            route(frame);
+        }
+    }
+}
+
+void World::settle() {
+    for (int round = 0;; ++round) {
+        if (round > 10'000) {
+            flaw("it does not settle");
+            break;
+        }
+        act();
+        write();
+        answer();
+        note_events();
+        if (!to_client_.empty() && current_ && current_->open) {
+            std::string bytes;
+            bytes.swap(to_client_);
+            const std::uint64_t epoch = current_->epoch;
+            for (std::string_view rest = bytes; !rest.empty();) {
+                const std::string_view piece = rest.substr(0, read_piece);
+                rest.remove_prefix(piece.size());
+                feed(epoch, piece);
+            }
+            continue;
+        }
+        const bool can_write =
+            writing && current_ && current_->open && session_->size_to_send() && write_budget;
+        if (!session_->has_action() && !can_write) break;
+    }
+    note_events();
+    check();
+}
+
+void World::server(std::string_view bytes) {
+    if (!current_) settle();
+    while (!bytes.empty() && current_) {
+        const std::string_view piece = bytes.substr(0, read_piece);
+        bytes.remove_prefix(piece.size());
+        feed(current_->epoch, piece);
+        act();
+        note_events();
+    }
+    settle();
+}
+
+std::vector<ClientFrame> World::client() {
+    std::vector<ClientFrame> all;
+    for (auto& wire : wires) {
+        for (; wire->shown < wire->reader.frames.size(); ++wire->shown) {
+            all.push_back(wire->reader.frames[wire->shown]);
+        }
+    }
+    return all;
+}
+
+std::vector<std::string> World::lines() {
+    std::vector<std::string> all;
+    for (ClientFrame& frame : client()) all.push_back(std::move(frame.line));
+    return all;
+}
+
+void World::eof() {
+    if (!current_ || !current_->open) return;
+    current_->open = false;
+    to_client_.clear();
+    driver([&] { session_->receive_eof(current_->epoch, now_); });
+    settle();
+}
+
+void World::fail_transport() {
+    if (!current_ || !current_->open) return;
+    current_->open = false;
+    to_client_.clear();
+    const Error error(ErrorCode::disconnected, "reset by peer");
+    driver([&] { session_->transport_down(current_->epoch, error, now_); });
+    settle();
+}
+
+void World::until(Time time) {
+    Time last = Time::min();
+    int turns = 0;
+    for (;;) {
+        const Time next = session_->next_timeout();
+        if (next > time) break;
+        now_ = std::max(now_, next);
+        turns = now_ == last ? turns + 1 : 0;
+        last = now_;
+        if (turns > 10) {
+            flaw("it spins: timeouts without end at one instant");
+            break;
+        }
+        driver([&] { session_->handle_timeout(now_); });
+        settle();
+    }
+    now_ = std::max(now_, time);
+    session_->advance(now_);
+}
+
+void World::after(Duration time) {
+    until(now_ + time);
+    settle();
+}
+
+void World::connect() {
+    settle();
+    server(info);
+    EXPECT_EQ(lines().size(), 2u) << "CONNECT and PING";
+    server("PONG\r\n");
+    EXPECT_EQ(session_->state(), ConnectionState::connected);
+}
+
+void World::recover() {
+    dial = Dial::accept;
+    model = true;
+    writing = true;
+    write_budget = no_limit;
+    settle();
+    const auto wanted = [&] {
+        return session_->state() == ConnectionState::connected ||
+               session_->state() == ConnectionState::closed;
+    };
+    for (int second = 0; second < 60 && !wanted(); ++second) after(1s);
+    if (!wanted()) flaw("it does not recover within a minute");
+    if (session_->state() == ConnectionState::closed) {
+        const Options& options = session_->options();
+        const bool first = !inner().was_connected && !options.retry_on_failed_connect;
+        if (!first && options.reconnect && !closed_told_) flaw("it is closed and nobody did it");
+        if (!first && options.reconnect && !options.max_reconnects && session_->last_error()) {
+            flaw(std::string("it gave up: ") + session_->last_error()->what());
+        }
+        after(60s);
+    } else {
+        const auto flushed = flush(10s);
+        after(60s);
+        if (session_->state() != ConnectionState::closed) {
+            if (!flushed->done() || !flushed->result->ok()) flaw("the last flush failed");
+            if (session_->state() != ConnectionState::connected) flaw("it did not stay connected");
+            if (session_->pending_size()) flaw("bytes still wait after a flush");
+            // The server's subscriptions are ours (I08).
+            std::map<std::uint64_t, Wire::Sub> there = current_->subs;
+            inner().subscriptions.for_each([&](const SubscriptionState& sub) {
+                const auto found = there.find(sub.sid);
+                if (found == there.end()) {
+                    flaw("the server does not know subscription " + sub.subject);
+                    return;
+                }
+                const std::uint64_t here = sub.limit ? sub.limit - sub.received : 0;
+                const Wire::Sub& other = found->second;
+                const std::uint64_t left = other.max ? other.max - other.delivered : 0;
+                if (other.subject != sub.subject || other.queue != sub.queue || here != left) {
+                    flaw("the server has another idea of subscription " + sub.subject + ": " +
+                         std::to_string(left) + " to come, not " + std::to_string(here));
+                }
+                there.erase(found);
+            });
+            for (const auto& [sid, sub] : there) {
+                flaw("the server still has subscription " + std::to_string(sid) + " " +
+                     sub.subject);
+            }
+        }
+    }
+    for (const Tracked& op : tracked_) {
+        if (!op.operation->done() && op.deadline != never) flaw(op.name + " never ends");
+    }
+    if (inner().replies.open_count()) flaw("requests are still open at rest");
+    if (inner().timers.size()) flaw("timers are still armed at rest");
+    const std::string live = session_->dump();
+    if (!live.empty()) flaw("operations are still alive at rest: " + live);
+}
+
+void World::note_events() {
+    for (;;) {
+        std::optional<Event> event;
+        driver([&] { event = session_->next_event(); });
+        if (!event) break;
+        if (closed_told_) flaw("an event after closed");
+        switch (event->kind) {
+            case Event::Kind::connected:
+                if (up_told_ || inner().counters.reconnects) flaw("connected out of turn");
+                up_told_ = true;
+                break;
+            case Event::Kind::reconnected:
+                if (up_told_) flaw("reconnected out of turn");
+                up_told_ = true;
+                break;
+            case Event::Kind::disconnected:
+                if (!up_told_) flaw("disconnected out of turn");
+                up_told_ = false;
+                break;
+            case Event::Kind::closed:
+                closed_told_ = true;
+                break;
+            default:
+                break;
+        }
+        events.push_back(std::move(*event));
+    }
+}
+
+std::size_t World::count(Event::Kind kind) const {
+    return static_cast<std::size_t>(std::count_if(
+        events.begin(), events.end(), [&](const Event& event) { return event.kind == kind; }));
+}
+
+std::vector<std::string> World::new_events() {
+    std::vector<std::string> names;
+    for (; events_shown_ < events.size(); ++events_shown_) {
+        names.emplace_back(to_string(events[events_shown_].kind));
+    }
+    return names;
+}
+
+void World::check() {
+    if (const char* wrong = session_->check()) flaw(std::string("check(): ") + wrong);
+    const Counters counters = session_->counters();
+    const std::uint64_t settled =
+        published_ + counters.lost_publishes + inner().outbound.count_publishes();
+    const bool begun = current_ && current_->open && current_->reader.partial();
+    if (strict && (settled > counters.out_messages ||
+                   counters.out_messages - settled > (begun ? 1u : 0u))) {
+        std::ostringstream text;
+        text << "publishes do not add up (I06): accepted " << counters.out_messages
+             << ", written " << published_ << ", lost " << counters.lost_publishes << ", waiting "
+             << inner().outbound.count_publishes();
+        flaw(text.str());
+    }
+    if (up_told_ != (session_->state() == ConnectionState::connected) && !closed_told_) {
+        flaw("the events and the state disagree");
+    }
+    for (const Tracked& op : tracked_) {
+        if (!op.operation->done() && op.deadline < now_) flaw(op.name + " outlives its deadline");
+    }
+}
+
+// --- the user -----------------------------------------------------------------------------------
+
+void World::track(std::string name, std::shared_ptr<OperationState> operation, Time deadline) {
+    if (!operation) return;  // there was no memory to begin it
+    tracked_.push_back({std::move(name), std::move(operation), deadline});
+}
+
+std::shared_ptr<SubscriptionState> World::subscribe(std::string_view subject,
+                                                    const SubscribeOptions& options) {
+    std::shared_ptr<SubscriptionState> sub;
+    user([&] {
+        auto result = session_->subscribe(subject, options);
+        if (result.ok()) sub = *result;
+    });
+    settle();
+    return sub;
+}
+
+void World::unsubscribe(const std::shared_ptr<SubscriptionState>& sub, std::uint64_t limit) {
+    if (sub) user([&] { (void)session_->unsubscribe(*sub, limit); });
+    driver([&] { session_->run_ready(); });
+    settle();
+}
+
+std::optional<Error> World::publish(std::string_view subject, std::string_view payload,
+                                    std::string_view reply, std::string_view headers) {
+    std::optional<Error> refusal;
+    const bool taken =
+        user([&] { refusal = session_->publish(subject, payload, reply, headers); });
+    if (taken && !refusal) ++accepted_[std::string(subject) + '|' + std::string(payload)];
+    settle();
+    return refusal;
+}
+
+std::shared_ptr<ResultState<Message>> World::request(std::string_view subject,
+                                                     std::string_view payload, Duration timeout) {
+    ++accepted_[std::string(subject) + '|' + std::string(payload)];
+    std::shared_ptr<ResultState<Message>> operation;
+    user([&] {
+        operation = start(*session_, "request",
+                          anynats::request(*session_, subject, payload, {}, timeout));
+    });
+    track("request " + std::string(payload), operation, anynats::after(now_, timeout));
+    settle();
+    return operation;
+}
+
+std::shared_ptr<ResultState<Done>> World::flush(Duration timeout) {
+    std::shared_ptr<ResultState<Done>> operation;
+    user([&] { operation = start(*session_, "flush", anynats::flush(*session_, timeout)); });
+    track("flush", operation, anynats::after(now_, timeout));
+    settle();
+    return operation;
+}
+
+std::shared_ptr<ResultState<Done>> World::connect_op() {
+    std::shared_ptr<ResultState<Done>> operation;
+    user([&] { operation = start(*session_, "connect", anynats::connect(*session_)); });
+    track("connect", operation, never);
+    settle();
+    return operation;
+}
+
+std::shared_ptr<ResultState<Done>> World::close_op(Duration timeout) {
+    std::shared_ptr<ResultState<Done>> operation;
+    user([&] { operation = start(*session_, "close", anynats::close(*session_, timeout)); });
+    track("close", operation, anynats::after(now_, timeout));
+    settle();
+    return operation;
+}
+
+std::vector<std::string> World::take(const std::shared_ptr<SubscriptionState>& sub,
+                                     std::size_t most) {
+    std::vector<std::string> payloads;
+    if (!sub) return payloads;
+    std::vector<Message> messages;
+    user([&] { session_->take(*sub, messages, most); });
+    for (const Message& message : messages) payloads.emplace_back(message.payload());
+    driver([&] { session_->run_ready(); });
+    settle();
+    return payloads;
+}
+
+void World::close() {
+    driver([&] { session_->close(); });
+    driver([&] { session_->run_ready(); });
+    settle();
+}
+
+// --- scripts ------------------------------------------------------------------------------------
+
+Script& Script::server(std::string bytes) {
+    Step step{};
+    step.kind = Kind::server;
+    step.bytes = std::move(bytes);
+    steps_.push_back(std::move(step));
+    return *this;
+}
+
+Script& Script::client(std::vector<std::string> lines) {
+    Step step{};
+    step.kind = Kind::client;
+    step.lines = std::move(lines);
+    steps_.push_back(std::move(step));
+    return *this;
+}
+
+Script& Script::call(std::function<void(World&)> what) {
+    Step step{};
+    step.kind = Kind::call;
+    step.what = std::move(what);
+    steps_.push_back(std::move(step));
+    return *this;
+}
+
+Script& Script::expect(std::function<void(World&)> what) {
+    Step step{};
+    step.kind = Kind::expect;
+    step.what = std::move(what);
+    steps_.push_back(std::move(step));
+    return *this;
+}
+
+Script& Script::after(Duration time) {
+    Step step{};
+    step.kind = Kind::after;
+    step.time = time;
+    steps_.push_back(std::move(step));
+    return *this;
+}
+
+Script& Script::eof() {
+    Step step{};
+    step.kind = Kind::eof;
+    steps_.push_back(std::move(step));
+    return *this;
+}
+
+Script& Script::handshake() {
+    return server(info).client({"CONNECT {", "PING"}).server("PONG\r\n");
+}
+
+void Script::one(World& world, const Step& step, bool model) {
+    switch (step.kind) {
+        case Kind::server:
+            if (!model) world.server(step.bytes);
+            break;
+        case Kind::client: {
+            if (model) break;
+            world.settle();
+            const std::vector<std::string> lines = world.lines();
+            if (world.write_budget != no_limit) break;  // it will be cut
+            EXPECT_EQ(lines.size(), step.lines.size());
+            for (std::size_t i = 0; i < std::min(lines.size(), step.lines.size()); ++i) {
+                EXPECT_EQ(lines[i].substr(0, step.lines[i].size()), step.lines[i]);
+            }
+            break;
+        }
+        case Kind::call:
+            step.what(world);
+            world.settle();
+            break;
+        case Kind::expect:
+            if (!model && world.write_budget == no_limit) step.what(world);
+            break;
+        case Kind::after:
+            world.after(step.time);
+            break;
+        case Kind::eof:
+            if (!model) world.eof();
+            break;
+    }
+}
+
+void Script::play(World& world, const Cut& cut) {
+    bool was_cut = false;
+    const auto sever = [&] {
+        world.model = true;
+        world.write_budget = no_limit;
+        was_cut = true;
+        if (cut.by_error) {
+            world.fail_transport();
+        } else {
+            world.eof();
+        }
+    };
+    world.write_budget = cut.written;
+    world.settle();
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+        SCOPED_TRACE("step " + std::to_string(i));
+        const Step& step = steps_[i];
+        if (i == cut.step) {
+            if (cut.byte) world.server(std::string_view(step.bytes).substr(0, cut.byte));
+            sever();
+        } else if (!was_cut && world.write_budget == 0) {
+            sever();
+        }
+        one(world, step, was_cut);
+    }
+    if (!was_cut && (cut.step != no_limit || cut.written != no_limit)) sever();
+}
+
+std::size_t Script::again(const Cut& cut) {
+    SCOPED_TRACE(name_ + ": cut " + (cut.by_error ? "by an error " : "by the end ") +
+                 (cut.written != no_limit
+                      ? "after the client wrote " + std::to_string(cut.written) + " bytes"
+                      : "at step " + std::to_string(cut.step) + ", byte " +
+                            std::to_string(cut.byte)));
+    World world(options_);
+    play(world, cut);
+    world.recover();
+    return 1;
+}
+
+std::size_t Script::run() {
+    {
+        SCOPED_TRACE(name_ + ": whole");
+        World world(options_);
+        play(world, {});
+        written_ = 0;
+        for (const auto& wire : world.wires) written_ += wire->sent.size();
+    }
+    std::size_t runs = 0;
+    for (const bool by_error : {false, true}) {
+        for (std::size_t step = 0; step <= steps_.size(); ++step) {
+            if (::testing::Test::HasFailure()) return runs;
+            runs += again({step, 0, no_limit, by_error});
+            const bool bytes = step < steps_.size() && steps_[step].kind == Kind::server;
+            const std::size_t size = bytes ? steps_[step].bytes.size() : 0;
+            const std::size_t stride = size <= 1'024 ? 1 : size / 512;
+            for (std::size_t byte = 1; byte < size; byte += stride) {
+                if (::testing::Test::HasFailure()) return runs;
+                runs += again({step, byte, no_limit, by_error});
+            }
+        }
+        const std::size_t stride = written_ <= 2'048 ? 1 : written_ / 1'024;
+        for (std::size_t written = 0; written < written_; written += stride) {
+            if (::testing::Test::HasFailure()) return runs;
+            runs += again({no_limit, 0, written, by_error});
+        }
+    }
+    std::printf("[ re-runs  ] %s: %zu\n", name_.c_str(), runs);
+    ::testing::Test::RecordProperty("reruns", static_cast<int>(runs));
+    return runs;
+}
+
+}  // namespace script
