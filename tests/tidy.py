@@ -70,7 +70,8 @@ FORBIDDEN_CALLS = (
     r"\bstd::(cout|cerr|clog)\b|(?<![\w.>:])(?:std::|::)?(v?f?printf|puts|perror|abort|terminate"
     r"|exit|_exit|quick_exit)\s*\("
 )
-SLEEPS = r"\btime\.sleep\s*\(|\bsleep_(for|until)\s*\(|\bu?sleep\s*\("
+# asyncio.sleep(0) is a turn of the loop, not a pause.
+SLEEPS = r"\btime\.sleep\s*\(|\bsleep_(for|until)\s*\(|\busleep\s*\(|\basyncio\.sleep\s*\((?!0\))"
 MARKS = r"\b(TO[D]O|FIX[M]E|X[X]X)\b"  # written so that this file does not match itself
 MACHINE_PATHS = r"(?<![\w.~-])/(w[o]rk|r[o]ot|h[o]me)/"
 

@@ -34,8 +34,8 @@ void subjects_and_headers(anynats::Client& nc) {
     nc.publish("demo.sensors.a", "21.5", {.headers = {{"unit", "C"}, {"tag", "1"}, {"tag", "2"}}});
     const anynats::Message msg = all.next(5s);
     say("wildcard demo.>", std::string(msg.subject()) + " = " + std::string(msg.payload()));
-    say("headers", "unit: " + *msg.headers().get("unit") + ", tag: " +
-                       std::to_string(msg.headers().all("tag").size()) + " values");
+    say("headers", "unit: " + *msg.headers().get("unit") +
+                       ", tag: " + std::to_string(msg.headers().all("tag").size()) + " values");
 }
 
 void queue_group(anynats::Client& nc) {
@@ -44,8 +44,8 @@ void queue_group(anynats::Client& nc) {
     for (int i = 0; i < 1'000; ++i) nc.publish("jobs", "job");
     nc.flush().get();
     nc.flush().get();  // the second PONG comes behind every message of the first
-    say("queue group", std::to_string(one.pending()) + " + " + std::to_string(two.pending()) +
-                           " of 1000 jobs");
+    say("queue group",
+        std::to_string(one.pending()) + " + " + std::to_string(two.pending()) + " of 1000 jobs");
 }
 
 void streams(anynats::Client& nc) {

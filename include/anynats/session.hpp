@@ -81,7 +81,7 @@ struct Counters {
     std::uint64_t attempts = 0, reconnects = 0;
     std::uint64_t stale_events = 0;  // inputs of an old epoch, ignored
     std::uint64_t unknown_sid = 0, late_replies = 0, duplicate_replies = 0;
-    std::uint64_t dropped = 0;       // by full subscriptions
+    std::uint64_t dropped = 0;         // by full subscriptions
     std::uint64_t lost_publishes = 0;  // begun or waiting when a connection broke or was closed
     std::uint64_t protocol_errors = 0, content_errors = 0, rejected_calls = 0;
     std::uint64_t events_left_out = 0;

@@ -26,7 +26,14 @@ from anynats._headers import Headers
 from anynats._native import Message
 from anynats._surface import ConnectionState, Event
 from anynats.errors import *  # noqa: F403
-from anynats.errors import Closed, ConnectionError, Error, TimeoutError, UsageError, WouldBlock  # noqa: F401
+from anynats.errors import (  # noqa: F401
+    Closed,
+    ConnectionError,
+    Error,
+    TimeoutError,
+    UsageError,
+    WouldBlock,
+)
 
 __all__ = [
     "Client",

@@ -127,7 +127,9 @@ class Session(_surface.Client):
             self, subject: str, payload: Buffer = b"", *, timeout: Seconds | None = None,
             headers: Mapping[str, str | Iterable[str]] | None = None,
         ) -> Operation[Message]: ...
-        def flush(self, timeout: Seconds | None = None) -> Operation[None]: ...  # type: ignore[override]
+        def flush(  # type: ignore[override]
+            self, timeout: Seconds | None = None
+        ) -> Operation[None]: ...
         def close(self) -> Operation[None]: ...  # type: ignore[override]
         # fmt: on
 

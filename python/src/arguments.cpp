@@ -6,8 +6,8 @@
 
 #include <cmath>
 
-#include "errors.hpp"
 #include <anynats/session.hpp>
+#include "errors.hpp"
 
 namespace anynats::python {
 namespace {
@@ -65,11 +65,11 @@ bool add_fields(Headers& headers, PyObject* name, PyObject* value) {
 
 /// The (name, value) pairs of a mapping; of our own Headers, with every value of a name.
 nb::object pairs_of(PyObject* value) {
-    const char* method = PyObject_HasAttrString(value, "_header_fields") ? "_header_fields" : "items";
-    const nb::object items =
-        PyDict_CheckExact(value)
-            ? nb::steal(PyDict_Items(value))
-            : nb::steal(PyObject_CallMethod(value, method, nullptr));
+    const char* method =
+        PyObject_HasAttrString(value, "_header_fields") ? "_header_fields" : "items";
+    const nb::object items = PyDict_CheckExact(value)
+                                 ? nb::steal(PyDict_Items(value))
+                                 : nb::steal(PyObject_CallMethod(value, method, nullptr));
     if (!items.is_valid()) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
             PyErr_Clear();
@@ -170,8 +170,8 @@ bool read_headers(PyObject* value, std::string& block) {
     if (!pairs.is_valid()) return false;
     Headers headers;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(pairs.ptr()); ++i) {
-        const nb::object pair = nb::steal(PySequence_Fast(
-            PySequence_Fast_GET_ITEM(pairs.ptr(), i), "headers: items() does not yield pairs"));
+        const nb::object pair = nb::steal(PySequence_Fast(PySequence_Fast_GET_ITEM(pairs.ptr(), i),
+                                                          "headers: items() does not yield pairs"));
         if (!pair.is_valid()) return false;
         if (PySequence_Fast_GET_SIZE(pair.ptr()) != 2) {
             return refuse("headers", "items() does not yield pairs");

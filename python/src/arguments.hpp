@@ -3,9 +3,9 @@
 // subject is not known here: the session checks that.
 #pragma once
 
-#include "native.hpp"
 #include <anynats/message.hpp>
 #include <anynats/time.hpp>
+#include "native.hpp"
 
 namespace anynats::python {
 

@@ -81,8 +81,8 @@ std::optional<std::string> optional_text(Given value, const char* name) {
     return std::string(text);
 }
 
-void credentials(Self& self, std::uint64_t epoch, Given user, Given password,
-                 Given token, Given now) {
+void credentials(Self& self, std::uint64_t epoch, Given user, Given password, Given token,
+                 Given now) {
     const Credentials given{optional_text(user, "user"), optional_text(password, "password"),
                             optional_text(token, "token")};
     self.session().credentials(epoch, given, time_of(now));
@@ -135,14 +135,12 @@ std::optional<double> next_timeout(Self& self) {
 
 void bind_bare_client(nb::module_& module) {
     nb::class_<BareClient, NativeClient>(module, "BareClient", "A client without I/O.")
-        .def(nb::init<const nb::dict&, Given, Given>(), nb::arg("options"),
-             nb::arg("seed"), nb::arg("now"))
+        .def(nb::init<const nb::dict&, Given, Given>(), nb::arg("options"), nb::arg("seed"),
+             nb::arg("now"))
         .def_prop_ro("epoch", [](Self& self) { return self.session().epoch(); })
         .def("next_action", &next_action)
-        .def("transport_up",
-             [](Self& self, std::uint64_t epoch, Given now) {
-                 self.session().transport_up(epoch, time_of(now));
-             })
+        .def("transport_up", [](Self& self, std::uint64_t epoch,
+                                Given now) { self.session().transport_up(epoch, time_of(now)); })
         .def("transport_down",
              [](Self& self, std::uint64_t epoch, Given why, Given now) {
                  const bool up = self.session().state() == ConnectionState::connected;
@@ -150,25 +148,22 @@ void bind_bare_client(nb::module_& module) {
                  self.session().transport_down(epoch, error_of(code, why), time_of(now));
              })
         .def("own_credentials", &own_credentials)
-        .def("credentials", &credentials, nb::arg("epoch"), nb::arg("user"),
-             nb::arg("password"), nb::arg("token"), nb::arg("now"))
+        .def("credentials", &credentials, nb::arg("epoch"), nb::arg("user"), nb::arg("password"),
+             nb::arg("token"), nb::arg("now"))
         .def("auth_failed",
              [](Self& self, std::uint64_t epoch, Given why, Given now) {
-                 self.session().auth_failed(
-                     epoch, error_of(ErrorCode::authorization_error, why), time_of(now));
+                 self.session().auth_failed(epoch, error_of(ErrorCode::authorization_error, why),
+                                            time_of(now));
              })
         .def("receive_data", &receive_data)
-        .def("receive_eof",
-             [](Self& self, std::uint64_t epoch, Given now) {
-                 self.session().receive_eof(epoch, time_of(now));
-             })
+        .def("receive_eof", [](Self& self, std::uint64_t epoch,
+                               Given now) { self.session().receive_eof(epoch, time_of(now)); })
         .def("data_to_send", &data_to_send)
         .def("data_sent", &data_sent)
         .def("next_timeout", &next_timeout)
         .def("handle_timeout",
              [](Self& self, Given now) { self.session().handle_timeout(time_of(now)); })
-        .def("advance",
-             [](Self& self, Given now) { self.session().advance(time_of(now)); })
+        .def("advance", [](Self& self, Given now) { self.session().advance(time_of(now)); })
         .def("check", [](Self& self) -> std::optional<std::string> {
             const char* const wrong = self.session().check();
             return wrong ? std::optional<std::string>(wrong) : std::nullopt;

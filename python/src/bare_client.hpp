@@ -1,4 +1,5 @@
 // The native client without I/O, for anynats.sansio: the session's contract, call by call.
+// Whoever calls keeps threads apart (the GIL does); nothing here waits.
 #pragma once
 
 #include "native.hpp"

@@ -49,8 +49,7 @@ std::optional<Duration> timeout_of(Given timeout) {
     return limit;
 }
 
-NativeOperation request(Self& self, Given subject, Given payload, Given timeout,
-                        Given headers) {
+NativeOperation request(Self& self, Given subject, Given payload, Given timeout, Given headers) {
     std::string_view text;
     Payload bytes;
     std::string block;
@@ -58,9 +57,8 @@ NativeOperation request(Self& self, Given subject, Given payload, Given timeout,
     require(bytes.read(payload.ptr(), "payload"));
     const std::optional<Duration> limit = timeout_of(timeout);
     require(read_headers(headers.ptr(), block));
-    return {self, outside_gil(self, [&] {
-                return self.host->request(text, bytes.view(), block, limit);
-            })};
+    return {self, outside_gil(
+                      self, [&] { return self.host->request(text, bytes.view(), block, limit); })};
 }
 
 std::optional<std::size_t> limit_of(Given value, const char* name) {
@@ -72,8 +70,7 @@ std::optional<std::size_t> limit_of(Given value, const char* name) {
 }
 
 NativeQueue subscribe(Self& self, Given subject, Given queue, Given max_messages,
-                      Given pending_messages, Given pending_bytes,
-                      Given slow_consumer) {
+                      Given pending_messages, Given pending_bytes, Given slow_consumer) {
     std::string_view text, group;
     SubscribeOptions options;
     require(read_text(subject.ptr(), "subject", text));
@@ -137,61 +134,60 @@ void bind_common(nb::module_& module) {
                  return NativeOperation(self,
                                         outside_gil(self, [&] { return self.host->connect(); }));
              })
-        .def("request", &request, nb::arg("subject"), nb::arg("payload"),
-             nb::arg("timeout"), nb::arg("headers"))
-        .def("flush",
-             [](Self& self, Given timeout) {
-                 const auto limit = timeout_of(timeout);
-                 return NativeOperation(
-                     self, outside_gil(self, [&] { return self.host->flush(limit); }));
-             },
-             nb::arg("timeout"))
-        .def("close",
-             [](Self& self, Given timeout) {
-                 const auto limit = timeout_of(timeout);
-                 return NativeOperation(
-                     self, outside_gil(self, [&] { return self.host->close(limit); }));
-             },
-             nb::arg("timeout"))
-        .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue"),
-             nb::arg("max_messages"), nb::arg("pending_messages"),
-             nb::arg("pending_bytes"), nb::arg("slow_consumer"))
+        .def("request", &request, nb::arg("subject"), nb::arg("payload"), nb::arg("timeout"),
+             nb::arg("headers"))
+        .def(
+            "flush",
+            [](Self& self, Given timeout) {
+                const auto limit = timeout_of(timeout);
+                return NativeOperation(self,
+                                       outside_gil(self, [&] { return self.host->flush(limit); }));
+            },
+            nb::arg("timeout"))
+        .def(
+            "close",
+            [](Self& self, Given timeout) {
+                const auto limit = timeout_of(timeout);
+                return NativeOperation(self,
+                                       outside_gil(self, [&] { return self.host->close(limit); }));
+            },
+            nb::arg("timeout"))
+        .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue"), nb::arg("max_messages"),
+             nb::arg("pending_messages"), nb::arg("pending_bytes"), nb::arg("slow_consumer"))
         .def("new_inbox",
              [](Self& self) {
                  return to_str_object(inside(self, [](Session& s) { return s.new_inbox(); }));
              })
         .def("next_event", &next_event)
         .def_prop_ro("counters", &counters)
-        .def_prop_ro("state",
-                     [](Self& self) {
-                         return to_str_object(
-                             to_string(inside(self, [](Session& s) { return s.state(); })));
-                     })
+        .def_prop_ro(
+            "state",
+            [](Self& self) {
+                return to_str_object(to_string(inside(self, [](Session& s) { return s.state(); })));
+            })
         .def_prop_ro("server",
                      [](Self& self) {
                          return to_str_object(inside(self, [](Session& s) { return s.server(); }));
                      })
         .def_prop_ro("server_info_json",
                      [](Self& self) {
-                         return to_str_object(inside(self, [](Session& s) {
-                             return std::string(s.server_info_json());
-                         }));
+                         return to_str_object(inside(
+                             self, [](Session& s) { return std::string(s.server_info_json()); }));
                      })
-        .def_prop_ro("max_payload",
-                     [](Self& self) {
-                         return inside(self, [](Session& s) { return s.max_payload(); });
-                     })
-        .def_prop_ro("last_error",
-                     [](Self& self) {
-                         return exception_or_none(
-                             inside(self, [](Session& s) { return s.last_error(); }));
-                     })
+        .def_prop_ro(
+            "max_payload",
+            [](Self& self) { return inside(self, [](Session& s) { return s.max_payload(); }); })
+        .def_prop_ro(
+            "last_error",
+            [](Self& self) {
+                return exception_or_none(inside(self, [](Session& s) { return s.last_error(); }));
+            })
         .def("dump", [](Self& self) {
             return to_str_object(inside(self, [](Session& s) { return s.dump(); }));
         });
 }
 
-// --- with threads ---------------------------------------------------------------------------------
+// --- with threads -------------------------------------------------------------------------------
 
 struct ThreadsClient : NativeClient {
     explicit ThreadsClient(const nb::dict& keywords) {
@@ -212,7 +208,7 @@ struct ThreadsClient : NativeClient {
     }
 };
 
-// --- on an event loop -----------------------------------------------------------------------------
+// --- on an event loop ---------------------------------------------------------------------------
 
 struct LoopClient : NativeClient {
     explicit LoopClient(const nb::dict& keywords) {

@@ -22,8 +22,7 @@ void check_text(const char* name, std::string_view text, const char* flaw) {
     if (flaw) raise(bad_argument(name, text, flaw));
 }
 
-nb::bytes publish_frame(Given subject, Given payload, Given reply,
-                        Given headers) {
+nb::bytes publish_frame(Given subject, Given payload, Given reply, Given headers) {
     std::string_view to, answer_to;
     Payload bytes;
     std::string block;
@@ -181,8 +180,8 @@ void bind_codec(nb::module_& module) {
         return make_headers(bytes.view());
     });
     nb::class_<NativeParser>(module, "Parser", "What a server sends, as frames.")
-        .def(nb::init<Given, Given, Given>(), nb::arg("max_control_line"),
-             nb::arg("max_info_line"), nb::arg("max_inbound_message"))
+        .def(nb::init<Given, Given, Given>(), nb::arg("max_control_line"), nb::arg("max_info_line"),
+             nb::arg("max_inbound_message"))
         .def("feed", &NativeParser::feed, nb::arg("data"))
         .def_prop_ro("failed", &NativeParser::failed);
 }

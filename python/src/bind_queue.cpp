@@ -49,8 +49,8 @@ nb::object next(Self& self, Given timeout) {
 nb::object try_next(Self& self) {
     Message message;
     if (self.queue->pop(message)) return taken(std::move(message));
-    const Waited how = outside_gil(
-        self.threads, [&] { return self.queue->next(message, Duration::zero()); });
+    const Waited how =
+        outside_gil(self.threads, [&] { return self.queue->next(message, Duration::zero()); });
     return how == Waited::arrived ? taken(std::move(message)) : nb::none();
 }
 
@@ -93,10 +93,9 @@ void bind_queue(nb::module_& module) {
              [](Self& self, nb::object wait) {
                  return make_async_iterator(self.queue, std::move(wait));
              })
-        .def_prop_ro("ended",
-                     [](Self& self) {
-                         return inside(self, [](SubscriptionState& s) { return s.ended; });
-                     })
+        .def_prop_ro(
+            "ended",
+            [](Self& self) { return inside(self, [](SubscriptionState& s) { return s.ended; }); })
         .def_prop_ro("failed",
                      [](Self& self) {
                          return inside(self, [](SubscriptionState& s) {

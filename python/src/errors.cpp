@@ -1,4 +1,5 @@
 // See errors.hpp. The classes are looked up once, when the module is imported, and kept for ever.
+// Every function needs the GIL.
 #include "errors.hpp"
 
 #include <array>
@@ -27,8 +28,8 @@ void load_error_classes() {
 
 PyObject* make_exception(const Error& error) noexcept {
     const std::string_view text = error.message();
-    PyObject* const message = PyUnicode_DecodeUTF8(
-        text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace");
+    PyObject* const message =
+        PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace");
     if (!message) return nullptr;
     PyObject* const made = PyObject_CallOneArg(class_of(error.code()), message);
     Py_DECREF(message);

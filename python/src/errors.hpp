@@ -2,8 +2,8 @@
 // the causes as __cause__. With the GIL, and outside all native locks.
 #pragma once
 
-#include "native.hpp"
 #include <anynats/error.hpp>
+#include "native.hpp"
 
 namespace anynats::python {
 

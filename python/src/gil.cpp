@@ -1,4 +1,5 @@
 // The wait guard, the exit hook, the fork hook and the check for signals; see gil.hpp.
+// A thread that comes back while Python ends must never touch the interpreter again: it parks.
 #include "gil.hpp"
 
 #include <unistd.h>
@@ -22,7 +23,7 @@ std::atomic<bool> exiting{false};
 std::atomic<unsigned long> exit_thread{0};
 std::atomic<int> returning{0};  // threads that are about to take the GIL
 std::atomic<unsigned long> main_thread{0};
-thread_local PyThreadState* given_up = nullptr;  // by this thread's innermost wait
+thread_local PyThreadState* given_up = nullptr;               // by this thread's innermost wait
 std::vector<std::weak_ptr<Host>>* flushed_at_exit = nullptr;  // guarded by the GIL; never freed
 
 bool is_lost() noexcept {
@@ -120,8 +121,8 @@ void install_gil_hooks(nb::module_& module) {
     module.def("_at_exit", &at_exit);
     module.def("_after_fork_in_child", &after_fork_in_child);
     nb::module_::import_("atexit").attr("register")(module.attr("_at_exit"));
-    nb::module_::import_("os").attr("register_at_fork")(
-        nb::arg("after_in_child") = module.attr("_after_fork_in_child"));
+    nb::module_::import_("os").attr("register_at_fork")(nb::arg("after_in_child") =
+                                                            module.attr("_after_fork_in_child"));
     set_interrupt_check(&interrupted);
 }
 

@@ -19,19 +19,16 @@ constexpr unsigned most_in_a_row = 64;
 constexpr auto longest_row = std::chrono::milliseconds(1);
 
 struct IteratorObject {
-    PyObject_HEAD
-    std::shared_ptr<SubscriptionQueue> queue;
+    PyObject_HEAD std::shared_ptr<SubscriptionQueue> queue;
     bool threads;
 };
 
 struct ReadyObject {
-    PyObject_HEAD
-    PyObject* message;
+    PyObject_HEAD PyObject* message;
 };
 
 struct AsyncIteratorObject {
-    PyObject_HEAD
-    std::shared_ptr<SubscriptionQueue> queue;
+    PyObject_HEAD std::shared_ptr<SubscriptionQueue> queue;
     PyObject* wait;
     ReadyObject* ready;  // kept for reuse
     unsigned in_a_row;
@@ -50,7 +47,7 @@ PyObject* as_object(T* object) noexcept {
     return reinterpret_cast<PyObject*>(object);
 }
 
-// --- for msg in sub -------------------------------------------------------------------------------
+// --- for msg in sub -----------------------------------------------------------------------------
 
 PyObject* next_message(PyObject* self) noexcept {
     IteratorObject& iterator = as<IteratorObject>(self);
@@ -86,7 +83,7 @@ void end_iterator(PyObject* self) noexcept {
     Py_DECREF(type);
 }
 
-// --- async for msg in sub -------------------------------------------------------------------------
+// --- async for msg in sub -----------------------------------------------------------------------
 
 PySendResult step_ready(PyObject* self, PyObject*, PyObject** result) noexcept {
     ReadyObject& ready = as<ReadyObject>(self);
@@ -181,8 +178,8 @@ PyTypeObject* make_type(const char* name, int size, unsigned flags, PyType_Slot*
     PyType_Spec spec{};
     spec.name = name;
     spec.basicsize = size;
-    spec.flags = static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION) |
-                 flags;
+    spec.flags =
+        static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION) | flags;
     spec.slots = slots;
     PyObject* const type = PyType_FromSpec(&spec);
     require(type != nullptr);
@@ -244,18 +241,23 @@ nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, nb::obj
 }
 
 void bind_iterators(nb::module_&) {
-    PyType_Slot iterator[] = {slot(Py_tp_iter, &itself), slot(Py_tp_iternext, &next_message),
-                              slot(Py_tp_dealloc, &end_iterator), {0, nullptr}};
+    PyType_Slot iterator[] = {slot(Py_tp_iter, &itself),
+                              slot(Py_tp_iternext, &next_message),
+                              slot(Py_tp_dealloc, &end_iterator),
+                              {0, nullptr}};
     iterator_type = make_type("anynats._native.Iterator", sizeof(IteratorObject), 0, iterator);
 
-    PyType_Slot ready[] = {slot(Py_am_await, &itself),        slot(Py_am_send, &step_ready),
-                           slot(Py_tp_iter, &itself),         slot(Py_tp_iternext, &next_of_ready),
-                           slot(Py_tp_dealloc, &end_ready),   {0, nullptr}};
+    PyType_Slot ready[] = {slot(Py_am_await, &itself),      slot(Py_am_send, &step_ready),
+                           slot(Py_tp_iter, &itself),       slot(Py_tp_iternext, &next_of_ready),
+                           slot(Py_tp_dealloc, &end_ready), {0, nullptr}};
     ready_type = make_type("anynats._native.Ready", sizeof(ReadyObject), 0, ready);
 
-    PyType_Slot async_iterator[] = {slot(Py_am_aiter, &itself), slot(Py_am_anext, &anext),
-                                    slot(Py_tp_traverse, &traverse), slot(Py_tp_clear, &clear),
-                                    slot(Py_tp_dealloc, &end_async_iterator), {0, nullptr}};
+    PyType_Slot async_iterator[] = {slot(Py_am_aiter, &itself),
+                                    slot(Py_am_anext, &anext),
+                                    slot(Py_tp_traverse, &traverse),
+                                    slot(Py_tp_clear, &clear),
+                                    slot(Py_tp_dealloc, &end_async_iterator),
+                                    {0, nullptr}};
     async_iterator_type = make_type("anynats._native.AsyncIterator", sizeof(AsyncIteratorObject),
                                     Py_TPFLAGS_HAVE_GC, async_iterator);
 }

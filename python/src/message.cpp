@@ -20,8 +20,7 @@ constexpr std::size_t most_free = 256;     // objects kept for reuse
 constexpr std::size_t most_subject = 128;  // bytes of a subject that is worth sharing
 
 struct MessageObject {
-    PyObject_HEAD
-    Message message;
+    PyObject_HEAD Message message;
     PyObject *subject, *payload, *headers;  // made when first asked for
     char here[inline_size];
 };
@@ -73,8 +72,8 @@ PyObject* get_payload(PyObject* self, void*) noexcept {
     MessageObject& object = of(self);
     if (!object.payload) {
         const std::string_view payload = object.message.payload();
-        object.payload = PyBytes_FromStringAndSize(payload.data(),
-                                                   static_cast<Py_ssize_t>(payload.size()));
+        object.payload =
+            PyBytes_FromStringAndSize(payload.data(), static_cast<Py_ssize_t>(payload.size()));
     }
     return new_reference(object.payload);
 }
@@ -218,9 +217,8 @@ PyObject* make_message(Message&& message) noexcept {
 }
 
 void bind_message(nb::module_& module) {
-    headers_class = nb::object(nb::module_::import_("anynats._headers").attr("Headers"))
-                        .release()
-                        .ptr();
+    headers_class =
+        nb::object(nb::module_::import_("anynats._headers").attr("Headers")).release().ptr();
     no_headers = nb::borrow(headers_class)().release().ptr();
     PyType_Slot slots[] = {
         {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},

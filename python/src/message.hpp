@@ -2,8 +2,8 @@
 // messages copied into the object, subjects shared as str. With the GIL.
 #pragma once
 
-#include "native.hpp"
 #include <anynats/message.hpp>
+#include "native.hpp"
 
 namespace anynats::python {
 

@@ -42,8 +42,8 @@ struct NativeClient {
     BareHost* bare = nullptr;
 };
 
-/// End `object`, which belongs to `host`; or keep it until the thread of the host's event loop comes
-/// by, because the garbage collector of another thread must not end it.
+/// End `object`, which belongs to `host`; or keep it until the thread of the host's event loop
+/// comes by, because the garbage collector of another thread must not end it.
 void bury(const std::shared_ptr<Host>& host, std::shared_ptr<void> object) noexcept;
 /// End what was buried and may end in this thread.
 void end_buried() noexcept;
@@ -56,7 +56,7 @@ void bind_queue(nb::module_& module);
 }  // namespace anynats::python
 
 template <>
-struct nanobind::detail::has_arg_defaults<anynats::python::Given> : std::true_type {};  // takes None
+struct nanobind::detail::has_arg_defaults<anynats::python::Given> : std::true_type {};
 
 template <>
 struct nanobind::detail::type_caster<anynats::python::Given> {

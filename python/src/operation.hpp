@@ -1,9 +1,10 @@
 // Operations as Python objects: something that was started and will end. With the GIL.
+// Dropping one that is not done cancels it.
 #pragma once
 
-#include "native.hpp"
 #include <anynats/message.hpp>
 #include <anynats/operation.hpp>
+#include "native.hpp"
 
 namespace anynats::python {
 

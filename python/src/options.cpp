@@ -128,10 +128,10 @@ Options read_options(const nb::dict& keywords) {
     for (const auto& [key, value] : keywords) {
         std::string_view name;
         require(read_text(key.ptr(), "an option's name", name));
-#define ANYNATS_OPTION(kind, option)                                      \
-    if (name == #option) {                                                \
-        require(read_##kind(value.ptr(), #option, options.option));       \
-        continue;                                                         \
+#define ANYNATS_OPTION(kind, option)                                \
+    if (name == #option) {                                          \
+        require(read_##kind(value.ptr(), #option, options.option)); \
+        continue;                                                   \
     }
 #include "options_table.inc"
         PyErr_Format(PyExc_TypeError, "there is no option %R", key.ptr());

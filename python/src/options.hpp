@@ -2,8 +2,8 @@
 // by the library; here only the types, and words of enums.
 #pragma once
 
-#include "native.hpp"
 #include <anynats/options.hpp>
+#include "native.hpp"
 
 namespace anynats::python {
 

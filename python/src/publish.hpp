@@ -1,4 +1,5 @@
 // publish as a function of its own kind: vectorcall straight into the session, no conversion layer.
+// It keeps the GIL when the lock is free and nothing is to be sent.
 #pragma once
 
 #include "native.hpp"

@@ -1,4 +1,5 @@
 // Subscriptions as Python objects, below the faces. With the GIL.
+// Waiting gives the GIL up (gil.hpp).
 #pragma once
 
 #include "native.hpp"

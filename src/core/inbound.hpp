@@ -38,7 +38,7 @@ private:
     static constexpr std::size_t smallest = 4 << 10;
     static constexpr std::size_t ahead = 1 << 20;
     static constexpr std::uint32_t stock = 256;  // references taken at a time
-    static constexpr unsigned patience = 64;  // small reads in a row before the chunk shrinks
+    static constexpr unsigned patience = 64;     // small reads in a row before the chunk shrinks
 
     void settle() noexcept;
     std::size_t next_capacity(std::size_t wanted) const noexcept;

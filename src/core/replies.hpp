@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/wait.hpp"
 #include <anynats/message.hpp>
+#include "core/wait.hpp"
 
 namespace anynats {
 inline namespace v0 {

@@ -14,9 +14,8 @@ ServerPool::ServerPool(std::vector<ServerUrl> given, const Options& options, Ran
       randomize_(options.randomize_servers),
       discover_(options.discovered_servers == DiscoveredServers::all) {
     for (ServerUrl& url : given) {
-        const bool known = std::any_of(servers_.begin(), servers_.end(), [&](const Server& s) {
-            return s.url.same_place(url);
-        });
+        const bool known = std::any_of(servers_.begin(), servers_.end(),
+                                       [&](const Server& s) { return s.url.same_place(url); });
         if (known) continue;
         Server server;
         server.url = std::move(url);
@@ -79,9 +78,8 @@ bool ServerPool::merge(const std::vector<std::string>& connect_urls, Random& ran
     }
     for (ServerUrl& url : listed) {
         if (servers_.size() >= max_servers) break;
-        const bool known = std::any_of(servers_.begin(), servers_.end(), [&](const Server& s) {
-            return s.url.same_place(url);
-        });
+        const bool known = std::any_of(servers_.begin(), servers_.end(),
+                                       [&](const Server& s) { return s.url.same_place(url); });
         if (known) continue;
         Server server;
         server.url = std::move(url);

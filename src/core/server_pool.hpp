@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "core/random.hpp"
-#include "core/url.hpp"
 #include <anynats/options.hpp>
 #include <anynats/time.hpp>
+#include "core/random.hpp"
+#include "core/url.hpp"
 
 namespace anynats {
 inline namespace v0 {

@@ -33,8 +33,9 @@ constexpr Duration memory_pause = std::chrono::milliseconds(10);  // when an att
 
 Error no_servers(const Error& last) noexcept {
     try {
-        return Error(ErrorCode::no_servers, "no server is left to try: each one failed as often "
-                                            "as max_reconnects allows")
+        return Error(ErrorCode::no_servers,
+                     "no server is left to try: each one failed as often "
+                     "as max_reconnects allows")
             .because(last);
     } catch (const std::bad_alloc&) {
         return last;
@@ -154,8 +155,8 @@ void Session::State::connected() {
     last_error.reset();
     if (was_connected) ++counters.reconnects;
     enter(ConnectionState::connected);
-    tell({was_connected ? Event::Kind::reconnected : Event::Kind::connected,
-          server_shown(), {}, 0});
+    tell(
+        {was_connected ? Event::Kind::reconnected : Event::Kind::connected, server_shown(), {}, 0});
     was_connected = true;
     connected_waiters.wake_all();
 }
@@ -264,11 +265,11 @@ void Session::transport_down(std::uint64_t epoch, Error error, Time now) {
 }
 
 void Session::receive_eof(std::uint64_t epoch, Time now) {
-    transport_down(epoch,
-                   state_->about_server(state_->up() ? ErrorCode::disconnected
-                                                     : ErrorCode::connect_failed,
-                                        "the server closed the connection"),
-                   now);
+    transport_down(
+        epoch,
+        state_->about_server(state_->up() ? ErrorCode::disconnected : ErrorCode::connect_failed,
+                             "the server closed the connection"),
+        now);
 }
 
 Credentials Session::own_credentials() const {
@@ -339,9 +340,9 @@ void Session::State::on_time() {
     }
     if (now < link->next_ping) return;
     if (link->pings_outstanding >= options.max_pings_outstanding) {
-        link_lost(about_server(ErrorCode::stale_connection,
-                               std::to_string(link->pings_outstanding) +
-                                   " pings were not answered"));
+        link_lost(
+            about_server(ErrorCode::stale_connection,
+                         std::to_string(link->pings_outstanding) + " pings were not answered"));
         return;
     }
     // Whatever else is sent or received, only a PONG proves that the way there and back is open

@@ -14,11 +14,16 @@ constexpr std::size_t max_events = 1'024;
 
 std::string_view to_string(Action::Kind kind) noexcept {
     switch (kind) {
-        case Action::Kind::none: return "none";
-        case Action::Kind::connect: return "connect";
-        case Action::Kind::start_tls: return "start_tls";
-        case Action::Kind::authenticate: return "authenticate";
-        case Action::Kind::close: return "close";
+        case Action::Kind::none:
+            return "none";
+        case Action::Kind::connect:
+            return "connect";
+        case Action::Kind::start_tls:
+            return "start_tls";
+        case Action::Kind::authenticate:
+            return "authenticate";
+        case Action::Kind::close:
+            return "close";
     }
     return "";
 }
@@ -27,26 +32,40 @@ std::string_view to_string(Action::Kind kind) noexcept {
 
 std::string_view to_string(ConnectionState state) noexcept {
     switch (state) {
-        case ConnectionState::disconnected: return "disconnected";
-        case ConnectionState::connecting: return "connecting";
-        case ConnectionState::connected: return "connected";
-        case ConnectionState::reconnecting: return "reconnecting";
-        case ConnectionState::draining: return "draining";
-        case ConnectionState::closed: return "closed";
+        case ConnectionState::disconnected:
+            return "disconnected";
+        case ConnectionState::connecting:
+            return "connecting";
+        case ConnectionState::connected:
+            return "connected";
+        case ConnectionState::reconnecting:
+            return "reconnecting";
+        case ConnectionState::draining:
+            return "draining";
+        case ConnectionState::closed:
+            return "closed";
     }
     return "";
 }
 
 std::string_view to_string(Event::Kind kind) noexcept {
     switch (kind) {
-        case Event::Kind::connected: return "connected";
-        case Event::Kind::disconnected: return "disconnected";
-        case Event::Kind::reconnected: return "reconnected";
-        case Event::Kind::discovered_servers: return "discovered_servers";
-        case Event::Kind::lame_duck: return "lame_duck";
-        case Event::Kind::slow_consumer: return "slow_consumer";
-        case Event::Kind::error: return "error";
-        case Event::Kind::closed: return "closed";
+        case Event::Kind::connected:
+            return "connected";
+        case Event::Kind::disconnected:
+            return "disconnected";
+        case Event::Kind::reconnected:
+            return "reconnected";
+        case Event::Kind::discovered_servers:
+            return "discovered_servers";
+        case Event::Kind::lame_duck:
+            return "lame_duck";
+        case Event::Kind::slow_consumer:
+            return "slow_consumer";
+        case Event::Kind::error:
+            return "error";
+        case Event::Kind::closed:
+            return "closed";
     }
     return "";
 }
@@ -158,8 +177,8 @@ void Session::set_trace(std::function<void(const TraceRecord&)> hook) {
 std::string Session::dump() const {
     std::string text;
     state_->operations.for_each([&](const LiveOperation& operation) {
-        const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
-            state_->now - operation.since);
+        const auto age =
+            std::chrono::duration_cast<std::chrono::milliseconds>(state_->now - operation.since);
         text += std::string(operation.name) + ", for " + std::to_string(age.count()) + " ms\n";
     });
     return text;

@@ -192,7 +192,8 @@ void Session::State::on_info(std::string_view json) {
     info = std::move(*parsed);
     if (info->urls_left_out) {
         ++counters.content_errors;
-        tell({Event::Kind::error, {},
+        tell({Event::Kind::error,
+              {},
               about_server(ErrorCode::protocol_error,
                            std::to_string(info->urls_left_out) +
                                " connect_urls are beyond the limits and left out"),

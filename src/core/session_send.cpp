@@ -17,9 +17,8 @@ std::optional<Error> Session::State::refuse_publish(std::size_t size) {
     const std::size_t limit = options.pending_limit ? options.pending_limit : up() ? 8u << 20 : 0;
     if (outbound.pending_size() + size <= limit) return {};
     if (size > limit && limit) {
-        return Error(ErrorCode::usage_error,
-                     "publish: a message of " + std::to_string(size) +
-                         " bytes does not fit into pending_limit");
+        return Error(ErrorCode::usage_error, "publish: a message of " + std::to_string(size) +
+                                                 " bytes does not fit into pending_limit");
     }
     if (up()) {
         return Error(ErrorCode::would_block, "publish: pending_limit is reached: " +
@@ -37,13 +36,12 @@ std::optional<Error> Session::publish(std::string_view subject, std::string_view
     std::optional<Error> refusal;
     if (const char* flaw = flaw_in_publish_subject(subject)) {
         refusal = bad_argument("subject", subject, flaw);
-    } else if (const char* bad_reply =
-                   reply.empty() ? nullptr : flaw_in_publish_subject(reply)) {
+    } else if (const char* bad_reply = reply.empty() ? nullptr : flaw_in_publish_subject(reply)) {
         refusal = bad_argument("reply", reply, bad_reply);
     } else if (s.info && payload.size() + header_block.size() > s.info->max_payload) {
         refusal = Error(ErrorCode::max_payload,
-                        "publish on \"" + std::string(subject) + "\": " +
-                            std::to_string(payload.size() + header_block.size()) +
+                        "publish on \"" + std::string(subject) +
+                            "\": " + std::to_string(payload.size() + header_block.size()) +
                             " bytes with headers, the server takes at most " +
                             std::to_string(s.info->max_payload));
     } else {
@@ -78,9 +76,9 @@ Result<std::shared_ptr<SubscriptionState>> Session::subscribe(std::string_view s
         if (s.last_error) refusal = refusal->because(*s.last_error);
     } else if (s.options.max_subscriptions &&
                s.subscriptions.size() - (s.inbox ? 1 : 0) >= *s.options.max_subscriptions) {
-        refusal = Error(ErrorCode::usage_error,
-                        "subscribe: max_subscriptions (" +
-                            std::to_string(*s.options.max_subscriptions) + ") is reached");
+        refusal = Error(ErrorCode::usage_error, "subscribe: max_subscriptions (" +
+                                                    std::to_string(*s.options.max_subscriptions) +
+                                                    ") is reached");
     }
     if (refusal) {
         ++s.counters.rejected_calls;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <anynats/session.hpp>
 #include "core/fifo.hpp"
 #include "core/inbound.hpp"
 #include "core/info.hpp"
@@ -16,7 +17,6 @@
 #include "core/server_pool.hpp"
 #include "core/subscriptions.hpp"
 #include "core/wait.hpp"
-#include <anynats/session.hpp>
 
 namespace anynats {
 inline namespace v0 {
@@ -44,15 +44,15 @@ struct Link {
     std::uint64_t epoch = 0;
     Parser parser;
     Inbound inbound;
-    Fifo<PongWait*> pongs;            // null: a keep-alive, or somebody who stopped waiting
-    std::uint64_t first_pong = 0;     // the number of pongs.front()
+    Fifo<PongWait*> pongs;         // null: a keep-alive, or somebody who stopped waiting
+    std::uint64_t first_pong = 0;  // the number of pongs.front()
     std::uint32_t pings_outstanding = 0;
-    Time attempt_deadline = never;    // of the handshake
+    Time attempt_deadline = never;  // of the handshake
     Time next_ping = never;
-    Time stable_at = never;           // when the connection has lasted long enough
+    Time stable_at = never;  // when the connection has lasted long enough
     bool stable = false;
-    bool lame_duck = false;  // told
-    bool owes_pong = false;  // for a PING that came before CONNECT was written
+    bool lame_duck = false;             // told
+    bool owes_pong = false;             // for a PING that came before CONNECT was written
     std::optional<Error> server_error;  // an -ERR that explains the end of the connection
 };
 

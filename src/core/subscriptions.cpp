@@ -38,8 +38,7 @@ Subscriptions::Delivery Subscriptions::deliver(SubscriptionState& sub, Message&&
     // Counted once it is held or dropped: when memory is short it has not been received.
     const bool last = sub.limit && sub.received + 1 >= sub.limit;
     if (sub.full(size)) {
-        if (sub.policy == SlowConsumerPolicy::drop_new ||
-            (sub.max_bytes && size > sub.max_bytes)) {
+        if (sub.policy == SlowConsumerPolicy::drop_new || (sub.max_bytes && size > sub.max_bytes)) {
             ++sub.received;
             ++sub.dropped;
             return last ? Delivery::ended : Delivery::dropped;
@@ -179,8 +178,7 @@ bool Subscriptions::check() const noexcept {
         if (sub->max_messages && sub->held.size() > sub->max_messages) return false;
         if (sub->max_bytes && bytes > sub->max_bytes) return false;
         if (!sub->inbox &&
-            sub->received !=
-                sub->delivered + sub->dropped + sub->discarded + sub->held.size()) {
+            sub->received != sub->delivered + sub->dropped + sub->discarded + sub->held.size()) {
             return false;
         }
     }

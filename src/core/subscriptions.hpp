@@ -10,10 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/fifo.hpp"
-#include "core/wait.hpp"
 #include <anynats/message.hpp>
 #include <anynats/session.hpp>
+#include "core/fifo.hpp"
+#include "core/wait.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -28,13 +28,13 @@ struct SubscriptionState : ListHook {  // the hook: the session's list of subscr
 
     Fifo<Message> held;
     std::size_t held_bytes = 0;
-    std::uint64_t limit = 0;     // auto-unsubscribe after so many deliveries, 0 = never
+    std::uint64_t limit = 0;        // auto-unsubscribe after so many deliveries, 0 = never
     std::uint64_t received = 0;     // since it began, over all connections
     std::uint64_t before_link = 0;  // of these, before the current connection's SUB
     std::uint64_t delivered = 0, dropped = 0, discarded = 0;
-    bool touched = false;  // holds slices of the current chunk
-    bool slow = false;   // dropped since it last had room: the event is told at the edge
-    bool ended = false;  // nothing more will come; what is held may still be taken
+    bool touched = false;      // holds slices of the current chunk
+    bool slow = false;         // dropped since it last had room: the event is told at the edge
+    bool ended = false;        // nothing more will come; what is held may still be taken
     std::optional<Error> end;  // why, when it was not asked for
     WaitQueue waiters;
 

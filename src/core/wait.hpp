@@ -5,9 +5,9 @@
 
 #include <optional>
 
+#include <anynats/error.hpp>
 #include "core/list.hpp"
 #include "core/timers.hpp"
-#include <anynats/error.hpp>
 
 namespace anynats {
 inline namespace v0 {
@@ -22,9 +22,7 @@ public:
 
 class WaitQueue {
 public:
-    void join(Waiter& waiter) noexcept {
-        waiters_.push_back(waiter);
-    }
+    void join(Waiter& waiter) noexcept { waiters_.push_back(waiter); }
     bool empty() const noexcept { return waiters_.empty(); }
     bool wake_one() noexcept {
         Waiter* first = waiters_.pop_front();

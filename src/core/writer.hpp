@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/bytes.hpp"
 #include <anynats/message.hpp>
+#include "core/bytes.hpp"
 
 namespace anynats {
 inline namespace v0 {

@@ -10,8 +10,7 @@ inline namespace v0 {
 
 class BareHost final : public Host {
 public:
-    BareHost(Options options, const Seed& seed, Time now)
-        : owned_(std::move(options), seed, now) {
+    BareHost(Options options, const Seed& seed, Time now) : owned_(std::move(options), seed, now) {
         session_ = &owned_;
     }
 

@@ -154,7 +154,8 @@ bool Driver::wait_for_room(std::size_t size) {
     return wait_until(never, room, join) == Waited::arrived;
 }
 
-/// Wake who waits for room when there may be some. Whoever sends, it is seen before the lock is free.
+/// Wake who waits for room when there may be some. Called before the lock is given up, because
+/// whoever reads may send too.
 void Driver::tell_room() noexcept {
     if (session().state() == ConnectionState::connected && session().pending_size() >= too_full_) {
         return;
@@ -246,6 +247,10 @@ Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
 
 bool Driver::take_lead(Parked& self) {
     if (lead_ == Lead::caller) return false;
+    if (self.descriptor.fd() < 0) {  // nobody could wake us from poll
+        if (lead_ == Lead::none) arm_background();
+        return false;
+    }
     // Takes over from the background thread without waking it.
     if (lead_ == Lead::background) {
         Background::instance().watch(number_, connection_.poll_fd(), false);

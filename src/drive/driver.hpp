@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <memory>
 
+#include <anynats/connection.hpp>
 #include "core/wait.hpp"
 #include "drive/host.hpp"
 #include "drive/mutex.hpp"
-#include <anynats/connection.hpp>
 
 namespace anynats {
 inline namespace v0 {
@@ -61,12 +61,12 @@ private:
     Mutex mutex_;
     Connection connection_;
     Lead lead_ = Lead::none;
-    List<Waiter> room_;           // threads that wait for pending_limit
-    std::size_t too_full_ = 0;    // with so many bytes pending one of them found no room
-    List<Waiter> woken_;          // followers to wake once the lock is free
-    Parked* leader_ = nullptr;    // the caller who leads
+    List<Waiter> room_;         // threads that wait for pending_limit
+    std::size_t too_full_ = 0;  // with so many bytes pending one of them found no room
+    List<Waiter> woken_;        // followers to wake once the lock is free
+    Parked* leader_ = nullptr;  // the caller who leads
     std::size_t followers_ = 0;
-    Time left_at_{};              // when the last leader left
+    Time left_at_{};  // when the last leader left
     Time last_write_{};
     Time scheduled_ = never;      // the next tick asked for
     bool read_was_full_ = false;  // then more is likely there: read before polling

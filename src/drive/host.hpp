@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/subscriptions.hpp"
-#include "drive/mutex.hpp"
 #include <anynats/operation.hpp>
 #include <anynats/session.hpp>
+#include "core/subscriptions.hpp"
+#include "drive/mutex.hpp"
 
 namespace anynats {
 inline namespace v0 {

@@ -2,8 +2,8 @@
 // Bounded work per turn: Connection::drive stops after so many reads and asks to be called again.
 #include "drive/loop_host.hpp"
 
-#include "net/sys.hpp"
 #include <anynats/error_types.hpp>
+#include "net/sys.hpp"
 
 namespace anynats {
 inline namespace v0 {

@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include <anynats/connection.hpp>
 #include "core/wait.hpp"
 #include "drive/host.hpp"
-#include <anynats/connection.hpp>
 
 namespace anynats {
 inline namespace v0 {

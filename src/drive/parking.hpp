@@ -29,9 +29,9 @@ inline timespec to_timespec(Duration time) noexcept {
 inline bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, Time until) noexcept {
     if (word.load(std::memory_order_acquire) != value) return false;
     const timespec at = to_timespec(until.time_since_epoch());
-    const long result = ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
-                                  FUTEX_WAIT_BITSET_PRIVATE, value, until == never ? nullptr : &at,
-                                  nullptr, FUTEX_BITSET_MATCH_ANY);
+    const long result =
+        ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_BITSET_PRIVATE,
+                  value, until == never ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
     return result != 0 && errno == EINTR;
 }
 

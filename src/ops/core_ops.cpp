@@ -72,8 +72,8 @@ Task<Message> request(Session& session, std::string_view subject, std::string_vi
 Task<Done> flush(Session& session, Duration timeout) {
     const Time deadline = after(session.now(), timeout);
     const auto late = [&session, timeout] {
-        return Error(ErrorCode::timeout_error, "flush (" + session.server() +
-                                                   "): no PONG within " + in_seconds(timeout));
+        return Error(ErrorCode::timeout_error,
+                     "flush (" + session.server() + "): no PONG within " + in_seconds(timeout));
     };
     while (session.state() == ConnectionState::connecting ||
            session.state() == ConnectionState::reconnecting) {

@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "ops/task.hpp"
 #include <anynats/message.hpp>
+#include "ops/task.hpp"
 
 namespace anynats {
 inline namespace v0 {

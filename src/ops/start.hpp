@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
-#include "ops/task.hpp"
 #include <anynats/operation.hpp>
+#include "ops/task.hpp"
 
 namespace anynats {
 inline namespace v0 {

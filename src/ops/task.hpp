@@ -31,7 +31,7 @@ public:
     Ending final_suspend() noexcept { return Ending{*this}; }
 
     std::coroutine_handle<> self_;
-    Runnable* awaiter_ = nullptr;  // the task that awaits this one
+    Runnable* awaiter_ = nullptr;   // the task that awaits this one
     Runnable* finisher_ = nullptr;  // or the operation that owns it
 
 protected:

@@ -23,8 +23,10 @@ std::string output_of(const std::string& command) {
 
 class Examples : public testing::Test {
 protected:
-    std::string run(const std::string& name) {
-        return output_of(std::string(ANYNATS_EXAMPLES) + "/example_" + name + ' ' + server.url());
+    std::string run(const char* name) {
+        std::string command = ANYNATS_EXAMPLES "/example_";
+        command.append(name).append(1, ' ').append(server.url());
+        return output_of(command);
     }
     const EndsWithin limit{60};
     NatsServer server;

@@ -225,7 +225,7 @@ class Face:
         elif self.name == "blocking":
             threading.Event().wait(seconds)
         else:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # why: polled, for what no wait can tell of
 
     async def until(self, client: Any, condition: Callable[[], bool]) -> None:
         """Wait for a condition that has no notice."""

@@ -263,8 +263,7 @@ void World::act() {
 }
 
 void World::write() {
-    while (writing && current_ && current_->open && session_->size_to_send() &&
-           write_budget > 0) {
+    while (writing && current_ && current_->open && session_->size_to_send() && write_budget > 0) {
         const auto parts = session_->data_to_send();
         const std::string_view part = parts[0].empty() ? parts[1] : parts[0];
         const std::size_t n = std::min({part.size(), write_budget, write_piece});
@@ -312,8 +311,8 @@ void World::route(const ClientFrame& frame) {
     bool found = false;
     for (auto at = current_->subs.begin(); at != current_->subs.end();) {
         auto& [sid, sub] = *at;
-        const bool taken = !sub.queue.empty() &&
-                           std::count(queues.begin(), queues.end(), sub.queue) > 0;
+        const bool taken =
+            !sub.queue.empty() && std::count(queues.begin(), queues.end(), sub.queue) > 0;
         if (taken || !matches(sub.subject, frame.subject())) {
             ++at;
             continue;
@@ -576,11 +575,11 @@ void World::check() {
     const std::uint64_t settled =
         published_ + counters.lost_publishes + inner().outbound.count_publishes();
     const bool begun = current_ && current_->open && current_->reader.partial();
-    if (strict && (settled > counters.out_messages ||
-                   counters.out_messages - settled > (begun ? 1u : 0u))) {
+    if (strict &&
+        (settled > counters.out_messages || counters.out_messages - settled > (begun ? 1u : 0u))) {
         std::ostringstream text;
-        text << "publishes do not add up (I06): accepted " << counters.out_messages
-             << ", written " << published_ << ", lost " << counters.lost_publishes << ", waiting "
+        text << "publishes do not add up (I06): accepted " << counters.out_messages << ", written "
+             << published_ << ", lost " << counters.lost_publishes << ", waiting "
              << inner().outbound.count_publishes();
         flaw(text.str());
     }
@@ -619,8 +618,7 @@ void World::unsubscribe(const std::shared_ptr<SubscriptionState>& sub, std::uint
 std::optional<Error> World::publish(std::string_view subject, std::string_view payload,
                                     std::string_view reply, std::string_view headers) {
     std::optional<Error> refusal;
-    const bool taken =
-        user([&] { refusal = session_->publish(subject, payload, reply, headers); });
+    const bool taken = user([&] { refusal = session_->publish(subject, payload, reply, headers); });
     if (taken && !refusal) ++accepted_[std::string(subject) + '|' + std::string(payload)];
     settle();
     return refusal;
@@ -631,8 +629,8 @@ std::shared_ptr<ResultState<Message>> World::request(std::string_view subject,
     ++accepted_[std::string(subject) + '|' + std::string(payload)];
     std::shared_ptr<ResultState<Message>> operation;
     user([&] {
-        operation = start(*session_, "request",
-                          anynats::request(*session_, subject, payload, {}, timeout));
+        operation =
+            start(*session_, "request", anynats::request(*session_, subject, payload, {}, timeout));
     });
     track("request " + std::string(payload), operation, anynats::after(now_, timeout));
     settle();
@@ -795,11 +793,11 @@ void Script::play(World& world, const Cut& cut) {
 }
 
 std::size_t Script::again(const Cut& cut) {
-    SCOPED_TRACE(name_ + ": cut " + (cut.by_error ? "by an error " : "by the end ") +
-                 (cut.written != no_limit
-                      ? "after the client wrote " + std::to_string(cut.written) + " bytes"
-                      : "at step " + std::to_string(cut.step) + ", byte " +
-                            std::to_string(cut.byte)));
+    SCOPED_TRACE(
+        name_ + ": cut " + (cut.by_error ? "by an error " : "by the end ") +
+        (cut.written != no_limit
+             ? "after the client wrote " + std::to_string(cut.written) + " bytes"
+             : "at step " + std::to_string(cut.step) + ", byte " + std::to_string(cut.byte)));
     World world(options_);
     play(world, cut);
     world.recover();

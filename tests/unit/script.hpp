@@ -111,7 +111,7 @@ public:
     std::size_t write_piece = no_limit;   // largest single write
     std::size_t read_piece = no_limit;    // largest single read
     std::string model_info = info;
-    bool strict = true;                   // check what only holds while memory suffices
+    bool strict = true;  // check what only holds while memory suffices
 
     // --- the transport
     /// Bytes from the server, on the current connection.

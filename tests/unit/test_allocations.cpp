@@ -12,21 +12,21 @@
 
 namespace {
 
-bool counting = false;       // inside the session
-long counted = 0;            // allocations there
+bool counting = false;            // inside the session
+long counted = 0;                 // allocations there
 long fail_from = 0, fail_to = 0;  // these fail; 0 for none
 long failed = 0;
-long live = 0;               // allocations of the whole program
+long live = 0;  // allocations of the whole program
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
     if (counting && ++counted >= fail_from && counted < fail_to) {
         ++failed;
         return nullptr;
     }
-    void* const memory = alignment > alignof(std::max_align_t)
-                             ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment *
-                                                                 alignment)
-                             : std::malloc(size ? size : 1);
+    void* const memory =
+        alignment > alignof(std::max_align_t)
+            ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+            : std::malloc(size ? size : 1);
     if (memory) ++live;
     return memory;
 }
@@ -43,26 +43,54 @@ void release(void* memory) noexcept {
 
 }  // namespace
 
-void* operator new(std::size_t n) { return allocate_or_throw(n, 1); }
-void* operator new[](std::size_t n) { return allocate_or_throw(n, 1); }
+void* operator new(std::size_t n) {
+    return allocate_or_throw(n, 1);
+}
+void* operator new[](std::size_t n) {
+    return allocate_or_throw(n, 1);
+}
 void* operator new(std::size_t n, std::align_val_t a) {
     return allocate_or_throw(n, static_cast<std::size_t>(a));
 }
 void* operator new[](std::size_t n, std::align_val_t a) {
     return allocate_or_throw(n, static_cast<std::size_t>(a));
 }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n, 1); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n, 1); }
-void operator delete(void* p) noexcept { release(p); }
-void operator delete[](void* p) noexcept { release(p); }
-void operator delete(void* p, std::size_t) noexcept { release(p); }
-void operator delete[](void* p, std::size_t) noexcept { release(p); }
-void operator delete(void* p, std::align_val_t) noexcept { release(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { release(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { release(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { release(p); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+    return allocate(n, 1);
+}
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+    return allocate(n, 1);
+}
+void operator delete(void* p) noexcept {
+    release(p);
+}
+void operator delete[](void* p) noexcept {
+    release(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+    release(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+    release(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+    release(p);
+}
+void operator delete[](void* p, std::align_val_t) noexcept {
+    release(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+    release(p);
+}
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+    release(p);
+}
+void operator delete(void* p, const std::nothrow_t&) noexcept {
+    release(p);
+}
+void operator delete[](void* p, const std::nothrow_t&) noexcept {
+    release(p);
+}
 
 using namespace script;
 

@@ -173,7 +173,8 @@ protected:
 };
 
 TEST_F(Canary, Nesting) {
-    const auto operation = start(session, "nested", nested(session, &stage, Counted(long_name), 20));
+    const auto operation =
+        start(session, "nested", nested(session, &stage, Counted(long_name), 20));
     const int odd = static_cast<int>(std::string(long_name).size() % 2);
     int steps = 0;
     while (stage.step()) ++steps;
@@ -251,12 +252,13 @@ TEST_F(Canary, AHundredThousandReadyTasks) {
 }
 
 TEST_F(Canary, ParametersByValueAndScopes) {
-    auto operation = start(session, "loop",
-                           loop_with_scopes(session, &stage, {"a", "bb", "ccccc", long_name}));
+    auto operation =
+        start(session, "loop", loop_with_scopes(session, &stage, {"a", "bb", "ccccc", long_name}));
     while (stage.step()) {
     }
     ASSERT_TRUE(operation->done());
-    EXPECT_EQ(operation->result->value(), 1 + 2 + 5 + static_cast<int>(std::string(long_name).size()));
+    EXPECT_EQ(operation->result->value(),
+              1 + 2 + 5 + static_cast<int>(std::string(long_name).size()));
     EXPECT_EQ(stage.log, (std::vector<std::string>{"a", "bb", "ccccc", long_name}));
     std::string captured = long_name;
     auto text = start(session, "string",

@@ -2,6 +2,7 @@
 // the end of the subscription or client, a signal), and what happens while nobody waits at all.
 // The server is an echo in a thread of this process. Every wait has a deadline far beyond its need.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <thread>
@@ -94,6 +95,23 @@ TEST_F(DriverWaits, UnsubscribeWakesWhoWaits) {
     }
     EXPECT_FALSE(leads.ended);
     first.unsubscribe();
+}
+
+TEST_F(DriverWaits, AThreadThatGotNoDescriptorIsWokenToo) {
+    Client nc = connected();
+    Subscription sub = nc.subscribe("x");
+    Waiting waits([&] {
+        rlimit before;
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        const rlimit nothing{0, before.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &nothing);
+        EXPECT_THROW(sub.next(1ms), TimeoutError);
+        ::setrlimit(RLIMIT_NOFILE, &before);
+        EXPECT_THROW(sub.next(far_away), Closed);
+    });
+    ASSERT_TRUE(waits.sleeps());
+    EXPECT_EQ(nc.request("echo.x", "y", far_away).get().payload(), "y");
+    sub.unsubscribe();
 }
 
 TEST_F(DriverWaits, CloseWakesWhoWaits) {

@@ -141,8 +141,9 @@ TEST(SessionConnect, RandomOrderUsesTheSeed) {
 }
 
 TEST(SessionConnect, AuthorizationErrorOfTheFirstConnectIsRaised) {
-    for (const char* text : {"-ERR 'Authorization Violation'\r\n", "-ERR 'authentication timeout'\r\n",
-                             "-ERR 'User Authentication Expired'\r\n"}) {
+    for (const char* text :
+         {"-ERR 'Authorization Violation'\r\n", "-ERR 'authentication timeout'\r\n",
+          "-ERR 'User Authentication Expired'\r\n"}) {
         World world(one_server());
         const auto connected = world.connect_op();
         world.server(info);
@@ -334,7 +335,8 @@ TEST(SessionConnect, AuthFailedIsOneAttempt) {
     world.answer_authenticate = false;
     world.server(info);
     const std::uint64_t epoch = world.wire()->epoch;
-    world.session().auth_failed(epoch, Error(ErrorCode::authorization_error, "no file"), world.now());
+    world.session().auth_failed(epoch, Error(ErrorCode::authorization_error, "no file"),
+                                world.now());
     world.settle();
     EXPECT_EQ(world.wire()->host, "s2");
     // When nobody asked, it is too late, and nothing changes.
@@ -423,9 +425,8 @@ TEST(SessionConnect, Scripts) {
     Script("first connect", options)
         .call([](World& world) { world.connect_op(); })
         .handshake()
-        .expect([](World& world) {
-            EXPECT_EQ(world.session().state(), ConnectionState::connected);
-        })
+        .expect(
+            [](World& world) { EXPECT_EQ(world.session().state(), ConnectionState::connected); })
         .run();
     Script("first connect without retry", one_server())
         .call([](World& world) { world.connect_op(); })

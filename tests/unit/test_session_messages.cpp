@@ -325,8 +325,8 @@ void expect_same(const Message& message, const Expected& all) {
     EXPECT_EQ(message.has_headers(), !all.headers.empty());
     EXPECT_FALSE(message.header_error());
     EXPECT_EQ(message.sid(), 1u);
-    EXPECT_EQ(message.size(), all.subject.size() + all.reply.size() + all.headers.size() +
-                                  all.payload.size());
+    EXPECT_EQ(message.size(),
+              all.subject.size() + all.reply.size() + all.headers.size() + all.payload.size());
 }
 
 void messages_stay_intact(const std::vector<std::size_t>& sizes, std::size_t read_piece,
@@ -458,9 +458,9 @@ TEST(SessionMessages, BadHeadersAreThatMessagesBusiness) {
     World world;
     world.connect();
     const auto sub = world.subscribe("a");
-    for (const char* block : {"NATS/1.0", "HTTP/1.0\r\n\r\n", "NATS/1.0 5\r\n\r\n",
-                              "NATS/1.0418\r\n\r\n", "NATS/1.0\r\nno colon\r\n\r\n",
-                              "\xff\xfe\r\n\r\n", "NATS/1.0 4O4\r\n\r\n"}) {
+    for (const char* block :
+         {"NATS/1.0", "HTTP/1.0\r\n\r\n", "NATS/1.0 5\r\n\r\n", "NATS/1.0418\r\n\r\n",
+          "NATS/1.0\r\nno colon\r\n\r\n", "\xff\xfe\r\n\r\n", "NATS/1.0 4O4\r\n\r\n"}) {
         world.server(hmsg("a", 1, block, "p"));
         std::vector<Message> got = take_all(world, sub);
         ASSERT_EQ(got.size(), 1u) << block;
@@ -522,9 +522,9 @@ TEST(SessionMessages, BadArgumentsAreRefusedAndNothingIsWritten) {
     EXPECT_EQ(world.session().subscribe("a", queue).error().code(), ErrorCode::usage_error);
     EXPECT_EQ(world.session().publish("a", std::string(1'048'577, 'x'))->code(),
               ErrorCode::max_payload);
-    EXPECT_EQ(world.session().publish("a", std::string(1'048'570, 'x'), {}, "NATS/1.0\r\n\r\n")
-                  ->code(),
-              ErrorCode::max_payload);
+    EXPECT_EQ(
+        world.session().publish("a", std::string(1'048'570, 'x'), {}, "NATS/1.0\r\n\r\n")->code(),
+        ErrorCode::max_payload);
     EXPECT_FALSE(header_block({{"bad name", "x"}}).ok());
     EXPECT_FALSE(header_block({{"", "x"}}).ok());
     EXPECT_FALSE(header_block({{"a:b", "x"}}).ok());

@@ -300,8 +300,8 @@ TEST(Flush, PongsGoToTheirPingsInOrder) {
         world.server("PONG\r\n");
         for (std::size_t i = 0; i < all.size(); ++i) {
             if (i == 1 || i == 4 || i == 6) continue;
-            const bool expected = std::string(done).find(static_cast<char>('0' + i)) !=
-                                  std::string::npos;
+            const bool expected =
+                std::string(done).find(static_cast<char>('0' + i)) != std::string::npos;
             EXPECT_EQ(outcome(all[i]), expected ? "ok" : "open") << i << " after " << done;
         }
     }

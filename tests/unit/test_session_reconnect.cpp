@@ -175,10 +175,10 @@ TEST(SessionReconnect, SubscriptionsComeBackWithWhatIsLeftOfTheirLimits) {
     world.unsubscribe(late, 2);
     world.server(info);
     world.server("PONG\r\n");
-    EXPECT_EQ(world.lines(), (std::vector<std::string>{
-                                 world.wire()->reader.frames[0].line, "PING", "SUB plain 1",
-                                 "SUB queue.> workers 2", "SUB five 3", "UNSUB 3 3", "SUB late 5",
-                                 "UNSUB 5 2"}));
+    EXPECT_EQ(world.lines(),
+              (std::vector<std::string>{world.wire()->reader.frames[0].line, "PING", "SUB plain 1",
+                                        "SUB queue.> workers 2", "SUB five 3", "UNSUB 3 3",
+                                        "SUB late 5", "UNSUB 5 2"}));
     // A new limit counts from the beginning too, and the server from its SUB (B38, B44).
     world.unsubscribe(five, 7);
     EXPECT_EQ(world.lines(), (std::vector<std::string>{"UNSUB 3 5"}));
@@ -237,8 +237,8 @@ TEST(SessionReconnect, PublishesWaitAndAreSentOnceAfterTheSubscriptions) {
     for (const ClientFrame& frame : frames) {
         what.push_back(frame.publish() ? frame.payload : frame.line.substr(0, 7));
     }
-    EXPECT_EQ(what, (std::vector<std::string>{"CONNECT", "PING", "SUB a 1", "SUB b 2", "one",
-                                              "two", "three"}));
+    EXPECT_EQ(what, (std::vector<std::string>{"CONNECT", "PING", "SUB a 1", "SUB b 2", "one", "two",
+                                              "three"}));
     EXPECT_EQ(world.session().counters().lost_publishes, 0u);
 }
 
@@ -616,13 +616,10 @@ TEST(SessionReconnect, Scripts) {
             world.close_op(2s);
             world.publish("a", "2");
         })
-        .client({"SUB a 1", "PUB a 1", "SUB _INBOX.", "PUB svc", "PING", "PING",
-                 "PUB a 1"})
+        .client({"SUB a 1", "PUB a 1", "SUB _INBOX.", "PUB svc", "PING", "PING", "PUB a 1"})
         .server("PONG\r\n")
         .server("PONG\r\n")
-        .expect([](World& world) {
-            EXPECT_EQ(world.session().state(), ConnectionState::closed);
-        })
+        .expect([](World& world) { EXPECT_EQ(world.session().state(), ConnectionState::closed); })
         .run();
 }
 
