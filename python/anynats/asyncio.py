@@ -50,7 +50,7 @@ _LOOK_AT_CLOCK = 64  # publishes between two looks; a power of two
 _LONGEST_ROW = 0.001  # seconds of publishing in a row, then the loop makes a turn
 # While an `async for` is behind, nothing more is read, so that TCP slows the sender down; but for
 # no longer than so many seconds, because others wait for their messages and the server for pongs.
-_READ_LATER = 0.02
+_READ_LATER = 0.5
 _READ_LATER_IF_AWAITED = 0.002
 
 
@@ -88,7 +88,7 @@ class Subscription:
         seconds = None if timeout is None else _native.seconds(timeout, "timeout")
         deadline = None if seconds is None else time.monotonic() + seconds
         if in_a_row:
-            self._client._behind = True
+            self._client._behind = self._queue.pending > 0
             await asyncio.sleep(0)
         while True:
             # Taken in the step that returns it: a cancelled wait has taken nothing.
@@ -100,7 +100,11 @@ class Subscription:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise TimeoutError(f"no message on {self._queue.subject!r} within {seconds} s")
-            await self._client._wait(self._client._native.notify_message, self._queue, seconds=left)
+            notify = self._client._native.notify_message
+            take = self._queue.try_next
+            message = await self._client._wait(notify, self._queue, seconds=left, take=take)
+            if message is not None:
+                return message  # type: ignore[no-any-return]
 
     async def _next_or_stop(self, in_a_row: bool) -> Message:
         try:
@@ -153,7 +157,7 @@ class Client:
             await self._run(native.connect)
         except BaseException:
             native.close(0)
-            self._end()
+            self._leave()
             raise
         return self
 
@@ -180,7 +184,7 @@ class Client:
 
     async def close(self) -> None:
         await self._run(self._native.close, None)
-        self._end()
+        self._leave()
 
     async def __aenter__(self) -> "Client":
         return self
@@ -216,22 +220,27 @@ class Client:
         subscription._client = self
         return subscription
 
-    async def _wait(self, notify: Any, *about: Any, seconds: float | None = None) -> None:
-        """Wait until `notify` tells of news, or for `seconds`; the caller looks which it was."""
+    async def _wait(
+        self, notify: Any, *about: Any, seconds: float | None = None, take: Any = None
+    ) -> Any:
+        """Wait until `notify` tells of news, or for `seconds`; then return what `take` finds."""
         self._told()
         self._behind = False
         future = self._loop.create_future()
         token = next(self._tokens)
         self._waiting[token] = future
-        timer = None if seconds is None else self._loop.call_later(seconds, _tell, future)
+        timer = None if seconds is None else self._loop.call_later(seconds, _end, future)
         try:
             notify(*about, token)
             await future
+            return take and take()
         finally:
             if timer is not None:
                 timer.cancel()
             del self._waiting[token]
-            self._native.forget(token)  # what was meant for us goes to the next who waits
+            # News that are left, or that a cancelled wait did not take, go to the next who waits.
+            self._native.forget(token)
+            self._tell_waiting()
 
     # --- the loop's side -------------------------------------------------------------------------
 
@@ -251,7 +260,7 @@ class Client:
     def _write(self) -> None:
         self._row = 0
         self._native.write()
-        self._tell_all()
+        self._end_turn()
 
     def _readable(self) -> None:
         if self._behind:
@@ -266,11 +275,15 @@ class Client:
         self._read_at = time.monotonic()
         if self._native.drive():
             self._loop.call_soon(self._readable)
-        self._tell_all()
+        self._end_turn()
 
-    def _tell_all(self) -> None:
+    def _tell_waiting(self) -> None:
         for token in self._native.take_completions():
-            _tell(self._waiting[token])
+            if token in self._waiting:
+                _end(self._waiting[token])
+
+    def _end_turn(self) -> None:
+        self._tell_waiting()
         due = self._native.next_timeout()
         # A timer that rings early costs less than one that is set anew for each request.
         if due is not None and (self._timer is None or due < self._due):
@@ -283,7 +296,7 @@ class Client:
         self._timer = None
         self._turn()
 
-    def _end(self) -> None:
+    def _leave(self) -> None:
         self._turn()
         self._loop.remove_reader(self._native.fileno())
         if self._timer is not None:
@@ -291,7 +304,7 @@ class Client:
             self._timer = None
 
 
-def _tell(future: "asyncio.Future[None]") -> None:
+def _end(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
 

@@ -27,6 +27,12 @@ Error closed_error(Session& session, std::string_view what) {
     return why ? error.because(*why) : error;
 }
 
+/// What a wait that the session ended is told: `what` failed, and why it cannot go on.
+Error ended_error(Session& session, const std::string& what, const Error& why) {
+    if (why.code() == ErrorCode::closed) return closed_error(session, what);
+    return Error(why.code(), what + ": the answer cannot come any more").because(why);
+}
+
 }  // namespace
 
 Task<Done> connect(Session& session) {
@@ -57,10 +63,7 @@ Task<Message> request(Session& session, std::string_view subject, std::string_vi
         co_return Error(ErrorCode::timeout_error, what + " (" + session.server() +
                                                       "): no reply within " + in_seconds(timeout));
     }
-    if (reply.error()) {
-        co_return Error(reply.error()->code(), what + ": the reply cannot come any more")
-            .because(*reply.error());
-    }
+    if (reply.error()) co_return ended_error(session, what, *reply.error());
     Message message = std::move(*reply.message());
     if (message.status() == 503 && message.payload().empty()) {
         co_return Error(ErrorCode::no_responders,
@@ -86,7 +89,7 @@ Task<Done> flush(Session& session, Duration timeout) {
     session.inner().await_pong(pong);
     co_await until(session, pong, deadline);
     if (pong.timed_out()) co_return late();
-    if (pong.error()) co_return Error(pong.error()->code(), "flush").because(*pong.error());
+    if (pong.error()) co_return ended_error(session, "flush", *pong.error());
     co_return Done{};
 }
 

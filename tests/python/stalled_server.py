@@ -8,7 +8,7 @@ INFO = b'INFO {"server_id":"S","version":"2.15.0","max_payload":1048576,"headers
 
 
 class StalledServer:
-    """Use it with `with`; `url` is for connect, `read_on()` makes it read and count bytes."""
+    """Use it with `with`; `url` is for connect, `read_on()` makes it read."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent  # it does not even greet
@@ -16,7 +16,7 @@ class StalledServer:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         self._go = threading.Event()
         self._stop = threading.Event()
-        self.received = b""
+        self._tail = b""
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -53,10 +53,10 @@ class StalledServer:
                 return True
             if not data:
                 return True
-            self.received += data
-            if self.received.endswith(until):
+            self._tail = (self._tail + data)[-16:]
+            if self._tail.endswith(until):
                 return False
-            if self.received.endswith(b"PING\r\n"):
+            if self._tail.endswith(b"PING\r\n"):
                 connection.sendall(b"PONG\r\n")
         return True
 

@@ -287,17 +287,17 @@ TEST_F(Canary, MemberFunctions) {
 }
 
 TEST_F(Canary, DeadlinesEndWaits) {
-    struct Sleeper {
-        static Task<int> sleep(Session& session, Time deadline) {
+    struct Pause {
+        static Task<int> pause(Session& session, Time deadline) {
             Signal signal;
             co_await until(session, signal, deadline);
             co_return signal.timed_out() ? 1 : 0;
         }
     };
     const Time start_time = session.now();
-    auto one = start(session, "sleep", Sleeper::sleep(session, start_time + 1s));
-    auto two = start(session, "sleep", Sleeper::sleep(session, start_time + 2s));
-    auto dropped = start(session, "sleep", Sleeper::sleep(session, start_time + 3s));
+    auto one = start(session, "pause", Pause::pause(session, start_time + 1s));
+    auto two = start(session, "pause", Pause::pause(session, start_time + 2s));
+    auto dropped = start(session, "pause", Pause::pause(session, start_time + 3s));
     session.handle_timeout(start_time + 1s);
     EXPECT_TRUE(one->done());
     EXPECT_FALSE(two->done());

@@ -59,6 +59,7 @@ protected:
 TEST_P(DriverPressure, PublishWaitsAndNothingIsLost) {
     Options options = options_for(server);
     options.pending_limit = 100'000;
+    options.stable_after = 1h;  // no timer helps by chance
     Client nc = connect(options).get();
     Subscription echo = nc.subscribe("all");
     std::optional<Leader> leader;
@@ -111,12 +112,13 @@ TEST_P(DriverPressure, CloseEndsAPublishThatWaits) {
     Options options = options_for(server);
     options.pending_limit = 100'000;
     options.close_timeout = 0s;
+    options.stable_after = 1h;
     Client nc = connect(options).get();
     std::optional<Leader> leader;
     if (GetParam()) leader.emplace(nc);
     server.read(false);
     Waiting publisher([&] {
-        const std::string payload(size, '.');
+        const std::string payload(8, '.');
         EXPECT_THROW(while (true) nc.publish("nobody", payload), Closed);
     });
     ASSERT_TRUE(rests([&] { return nc.counters().out_messages; }));

@@ -21,7 +21,12 @@ using namespace test_support;
 
 class DriverWaits : public testing::Test {
 protected:
-    Client connected() { return connect(server.url()).get(); }
+    Client connected() {
+        Options options;
+        options.servers = {server.url()};
+        options.stable_after = 1h;  // no timer helps by chance
+        return connect(options).get();
+    }
 
     const EndsWithin limit{120};
     EchoServer server;
