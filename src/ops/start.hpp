@@ -53,9 +53,10 @@ private:
         task_.reset();
         live_.unlink();
         this->result.emplace(std::move(ending));
-        this->done_.store(true, std::memory_order_release);
-        waiters_.wake_all();
         const auto last = std::move(itself_);  // may end this object, at the end of the block
+        waiters_.wake_all();
+        // At the very end: whoever sees it, without the lock, may take the result and end this.
+        this->done_.store(true, std::memory_order_release);
     }
 
     Session& session_;  // stands until this is done

@@ -172,6 +172,7 @@ TEST_F(Servers, TakeOverFromOneThatIsGone) {
     Waiting waits([&] { EXPECT_EQ(sub.next(far_away).payload(), "from the second"); });
     ASSERT_TRUE(waits.sleeps());
     first.reset();
+    ASSERT_TRUE(becomes_true([&] { return nc.counters().reconnects == 1; }));
     nc.flush(far_away).get();
     EXPECT_EQ(nc.server(), second.url());
     witness.publish("x", "from the second");
