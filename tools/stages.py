@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass, field
 
 PYTHON = ".venv/bin/python"
+# What uses threads: the blocking face.
+THREADED_TESTS = "tests/python/test_blocking.py tests/python/test_faces.py"
 KILL_SECONDS = 5.0  # between SIGTERM and SIGKILL for a stage that ran out of time
 
 
@@ -67,12 +69,22 @@ def library_path(name: str) -> str:
         return name
 
 
-# What an unsanitized Python needs to load a sanitized module; for that one command only, because
-# the compiler must not run with it. No search for leaks: the interpreter keeps memory to the end.
-ASAN_ENVIRONMENT = (
-    f"LD_PRELOAD={library_path('libasan.so')} PYTHONPATH=build/asan-python PYTHONMALLOC=malloc"
-    " ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-)
+def sanitized_pytest(preset: str, runtime: str, settings: str, paths: str) -> list[str]:
+    """Install a sanitized module beside the tree, not into .venv, and run Python tests against it.
+
+    An unsanitized Python must load the sanitizer's runtime, and what throws, before all else; for
+    that one command only, because the compiler must not run with it. What the runtime has to say
+    comes from outside of Python: pytest must not hold standard error back.
+    """
+    place = f"build/{preset}-python"
+    preload = ":".join(map(library_path, (runtime, "libstdc++.so")))
+    python = f"env LD_PRELOAD={preload} PYTHONPATH={place} PYTHONMALLOC=malloc {settings} {PYTHON}"
+    return [
+        install(preset, "Debug", f"--upgrade --target {place}"),
+        pytest(f"--capture=sys {paths}", python=python),
+    ]
+
+
 TIDY = Stage("tidy", [f"{PYTHON} tests/tidy.py", pytest("tests/test_tidy.py tests/test_tools.py")])
 GENERATED = Stage("generated files", [f"{PYTHON} tools/generate.py --check"])
 BUILD = Stage("build", [*build("release"), install("release", "RelWithDebInfo")], 900)
@@ -87,22 +99,31 @@ TYPING = Stage(
     ],
 )
 ASAN = Stage("asan+ubsan c++", [*build("asan"), ctest("build/asan")], 1200)
+# No search for leaks: the interpreter keeps memory to the end.
+ASAN_SETTINGS = "ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
 ASAN_PYTHON = Stage(
     "asan+ubsan python",
-    [
-        # Beside the tree, not in .venv; found first through PYTHONPATH.
-        install("asan", "Debug", "--upgrade --target build/asan-python"),
-        f"env {ASAN_ENVIRONMENT} {pytest('tests/python', python=PYTHON)}",
-    ],
+    sanitized_pytest("asan", "libasan.so", ASAN_SETTINGS, "tests/python"),
     900,
 )
+# Not a second of waiting for more at the end of each process.
+TSAN_SETTINGS = {"TSAN_OPTIONS": "atexit_sleep_ms=0"}
 TSAN = Stage(
-    "tsan threads", [*build("tsan", "driver_tests"), ctest("build/tsan", "-L threads")], 1200
+    "tsan threads",
+    [*build("tsan", "driver_tests _native"), ctest("build/tsan", "-L threads")],
+    1200,
+    TSAN_SETTINGS,
+)
+TSAN_PYTHON = Stage(
+    "tsan python",
+    sanitized_pytest("tsan", "libtsan.so", "ANYNATS_FACE=blocking", THREADED_TESTS),
+    900,
+    TSAN_SETTINGS,
 )
 
 TEST = [
     *(TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, TYPING),
-    *(ASAN, ASAN_PYTHON, TSAN),
+    *(ASAN, ASAN_PYTHON, TSAN, TSAN_PYTHON),
 ]
 CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS]
 # ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.

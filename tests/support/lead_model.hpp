@@ -1,4 +1,4 @@
-// The hand-over of reading (design 4b) as a model that can be searched: see test_driver_table.cpp.
+// The hand-over of reading (design 4b) as a model that can be searched: see test_lead_table.cpp.
 // The steps are named like the functions of src/drive/driver.cpp and are as long as what those do
 // under one lock; between two steps anybody else may run. Each caller waits for one reply. The
 // world sends replies and data for nobody at any time, ends waits from other threads, wakes in

@@ -63,18 +63,18 @@ State start_with(bool ends, bool disturbed) {
     return start;
 }
 
-TEST(DriverTable, NothingIsLostInAnyOrder) {
+TEST(LeadTable, NothingIsLostInAnyOrder) {
     using Case = std::tuple<int, bool, bool>;
     for (const auto& [callers, ends, disturbed] :
          {Case{2, true, true}, Case{3, false, true}, Case{3, true, false}}) {
-        if (test_support::sanitized && callers == 3 && ends) continue;  // it has no threads
+        if (test_support::sanitized && callers == 3) continue;  // it has no threads
         const auto [states, flaw] = search(callers, correct, start_with(ends, disturbed));
         EXPECT_EQ(flaw, "");
         std::cout << callers << " callers: " << states << " states\n";
     }
 }
 
-TEST(DriverTable, PlantedFaultsAreFound) {
+TEST(LeadTable, PlantedFaultsAreFound) {
     for (int fault = leave_does_not_arm; fault <= look_outside_the_lock; ++fault) {
         const std::string flaw =
             search(2, static_cast<Fault>(fault), start_with(true, true)).second;
