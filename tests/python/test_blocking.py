@@ -273,6 +273,7 @@ import sys, threading, anynats
 nc = anynats.connect(sys.argv[1])
 other = anynats.connect(sys.argv[1])
 sub = nc.subscribe("daemon.silent")
+nc.flush()  # the server knows of it before the other asks for it
 def iterate():
     for msg in sub: pass
 for target in (sub.next, iterate, lambda: nc.request("daemon.silent", timeout=60),
