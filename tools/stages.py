@@ -94,6 +94,7 @@ TYPING = Stage(
     "typing",
     [
         f"{PYTHON} -m mypy --strict examples",
+        pytest("tests/test_stubs.py"),
         f"{PYTHON} -m mypy.stubtest anynats --ignore-unused-allowlist"
         " --allowlist tools/stubtest-allowlist.txt",
     ],
