@@ -18,7 +18,8 @@ bootstrap: ## Install what building and testing need (packages, .venv); nothing 
 build: bootstrap ## Build the C++ library and tests, and install the Python package into .venv
 	@$(PY) tools/stages.py build
 
-demo: build ## See every way of waiting talk over a real nats-server that is started for it
+demo: bootstrap ## See every way of waiting talk over a real nats-server that is started for it
+	@$(PY) tools/stages.py demo
 	@$(PY) examples/demo.py
 
 test: bootstrap ## Everything that CI runs (STAGE=name starts at that stage)

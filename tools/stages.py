@@ -1,6 +1,6 @@
 """Runs the stages of `make test`, `make check` and `make test-long`, one after the other.
 
-    tools/stages.py test|check|long|build [first-stage]
+    tools/stages.py test|check|long|build|demo [first-stage]
 
 A stage is a few commands with a time limit. Output is passed on as it comes; the first stage that
 fails, or does not end in time, ends the run. At the end stands a table of seconds and the line
@@ -87,7 +87,9 @@ def sanitized_pytest(preset: str, runtime: str, settings: str, paths: str) -> li
 
 TIDY = Stage("tidy", [f"{PYTHON} tests/tidy.py", pytest("tests/test_tidy.py tests/test_tools.py")])
 GENERATED = Stage("generated files", [f"{PYTHON} tools/generate.py --check"])
-BUILD = Stage("build", [*build("release"), install("release", "RelWithDebInfo")], 900)
+INSTALL = install("release", "RelWithDebInfo")
+BUILD = Stage("build", [*build("release"), INSTALL], 900)
+DEMO_BUILD = Stage("build", [*build("release", "anynats_demo _native"), INSTALL], 900)
 CXX_TESTS = Stage("c++ tests", [ctest("build/release")])
 PYTHON_TESTS = Stage("python tests", [pytest("tests/python")])
 TYPING = Stage(
@@ -133,7 +135,7 @@ LONG = [
     Stage("long c++ tests", [ctest("build/release", "-L long")], 3600, {"ANYNATS_LONG": "1"}),
     Stage("long python tests", [pytest("tests")], 3600, {"ANYNATS_LONG": "1"}),
 ]
-SETS = {"build": [BUILD], "test": TEST, "check": CHECK, "long": LONG}
+SETS = {"build": [BUILD], "demo": [DEMO_BUILD], "test": TEST, "check": CHECK, "long": LONG}
 
 
 def run_command(command: str, environment: dict[str, str], deadline: float) -> str:
