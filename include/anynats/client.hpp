@@ -80,8 +80,9 @@ class Client {
 public:
     /// Queue one message; it is sent at once, or together with others within half a millisecond.
     /// Waits while pending_limit is reached. UsageError, MaxPayload, Disconnected, Closed.
-    void publish(std::string_view subject, std::string_view payload,
-                 const PublishOptions& options = {});
+    void publish(std::string_view subject, std::string_view payload);
+    /// The same with a reply subject or headers.
+    void publish(std::string_view subject, std::string_view payload, const PublishOptions& options);
     Subscription subscribe(std::string_view subject, const SubscribeOptions& options = {});
     /// Publish and wait for one reply. TimeoutError, NoResponders, Disconnected, Closed. Without a
     /// timeout, Options::request_timeout holds.

@@ -13,7 +13,6 @@ the loop it was made on. A cancelled await loses no message and leaves nothing b
 """
 
 import asyncio
-import contextlib
 import functools
 import itertools
 import time
@@ -32,7 +31,6 @@ from anynats.errors import (  # noqa: F401
     Error,
     TimeoutError,
     UsageError,
-    WouldBlock,
 )
 
 __all__ = [
@@ -46,7 +44,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-_LOOK_AT_CLOCK = 64  # publishes between two looks; a power of two
+_LOOK_AT_CLOCK = 64  # publishes between two looks
 _LONGEST_ROW = 0.001  # seconds of publishing in a row, then the loop makes a turn
 # While an `async for` is behind, nothing more is read, so that TCP slows the sender down; but for
 # no longer than so many seconds, because others wait for their messages and the server for pongs.
@@ -143,13 +141,13 @@ class Client:
         self = cls()
         self._loop = asyncio.get_running_loop()
         self._native = native = _native.LoopClient(_surface._native_options(servers, options))
-        self._publish = native.publish
+        self._publish_in_row = native.publish_in_row
         self._waiting: dict[int, asyncio.Future[None]] = {}  # token -> who waits
         self._tokens = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0  # when the timer rings, if there is one
-        self._row = 0  # publishes since a turn was asked for; 0: none is asked for
-        self._row_began = 0.0
+        self._asked = False  # a turn of the connection will come at the end of the loop's turn
+        self._row_began = 0.0  # when it was asked for
         self._behind = False  # an `async for` took messages in a row and there are more
         self._read_at = 0.0  # when the socket was last read
         self._loop.add_reader(native.fileno(), self._readable)
@@ -161,26 +159,28 @@ class Client:
             raise
         return self
 
-    async def publish(
+    def publish(
         self, subject: str, payload: Any = b"", *, reply: Any = None, headers: Any = None
-    ) -> None:
-        row = self._row
-        if not row & (_LOOK_AT_CLOCK - 1):
-            if row and time.monotonic() - self._row_began > _LONGEST_ROW:
-                await asyncio.sleep(0)
-            self._told()
-            row = self._row
-        self._row = row + 1
-        try:
-            if reply is None and headers is None:
-                self._publish(subject, payload)
-            else:
-                self._publish(subject, payload, reply=reply, headers=headers)
-        except WouldBlock:
-            while True:
-                await self._wait(self._native.notify_room)
-                with contextlib.suppress(WouldBlock):
-                    return self._publish(subject, payload, reply=reply, headers=headers)
+    ) -> Coroutine[Any, Any, None]:
+        done = self._publish_in_row(subject, payload, reply, headers)
+        return done or self._publish_first(subject, payload, reply, headers)
+
+    def _publish_first(self, *args: Any) -> Coroutine[Any, Any, None]:
+        """Publish the first of a row, or what finds no room; not awaited, it is sent too."""
+        is_long = self._asked and time.monotonic() - self._row_began > _LONGEST_ROW
+        self._told()
+        self._native.grant(_LOOK_AT_CLOCK)
+        done = self._publish_in_row(*args)
+        if done is None:
+            return self._publish_later(*args)
+        return asyncio.sleep(0) if is_long else done  # type: ignore[no-any-return]
+
+    async def _publish_later(self, *args: Any) -> None:
+        done = None
+        while done is None:
+            await self._wait(self._native.notify_room)
+            self._native.grant(1)
+            done = self._publish_in_row(*args)
 
     async def close(self) -> None:
         await self._run(self._native.close, None)
@@ -246,7 +246,7 @@ class Client:
 
     def _told(self) -> None:
         """Ask for a turn of the connection at the end of the loop's turn, unless one is coming."""
-        if self._row:
+        if self._asked:
             return
         if asyncio._get_running_loop() is not self._loop:
             raise UsageError(
@@ -254,11 +254,11 @@ class Client:
                 + (", which is closed" if self._loop.is_closed() else "")
             )
         self._loop.call_soon(self._write)
-        self._row = 1
+        self._asked = True
         self._row_began = time.monotonic()
 
     def _write(self) -> None:
-        self._row = 0
+        self._asked = False
         self._native.write()
         self._end_turn()
 

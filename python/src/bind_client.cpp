@@ -229,21 +229,26 @@ bool drive(LoopClient& self) {
     return self.loop->drive();
 }
 
-/// The half of drive() that reads nothing.
+/// The half of drive() that reads nothing. The turn that was asked for is over with it.
 void write(LoopClient& self) {
     const Inside in(*self.loop);
+    self.granted = 0;
     self.loop->push();
     self.loop->session().run_ready();
 }
 
 void bind_loop(nb::module_& module) {
-    nb::class_<LoopClient, NativeClient>(module, "LoopClient",
+    static PyType_Slot slots[] = {{Py_tp_methods, publish_in_row_methods}, {0, nullptr}};
+    nb::class_<LoopClient, NativeClient>(module, "LoopClient", nb::type_slots(slots),
                                          "A client that an event loop drives, in its thread.")
         .def(nb::init<const nb::dict&>(), nb::arg("options"))
         .def("fileno", [](LoopClient& self) { return self.loop->fd(); })
         .def("next_timeout", &loop_timeout)
         .def("drive", &drive)
         .def("write", &write)
+        .def(
+            "grant", [](LoopClient& self, unsigned publishes) { self.granted = publishes; },
+            nb::arg("publishes"))
         .def("notify_done",
              [](LoopClient& self, NativeOperation& operation, std::uint64_t token) {
                  self.loop->notify_done(operation.state(), token);

@@ -3,6 +3,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include "done.hpp"
 #include "errors.hpp"
 #include "gil.hpp"
 #include "iterators.hpp"
@@ -24,6 +25,7 @@ NB_MODULE(_native, module) {
     module.attr("__version__") = ANYNATS_VERSION;
     py::load_error_classes();
     py::bind_message(module);
+    py::bind_done();
     py::bind_iterators(module);
     py::bind_operation(module);
     py::bind_queue(module);

@@ -40,6 +40,7 @@ struct NativeClient {
     bool threads = false;      // the host has a lock
     LoopHost* loop = nullptr;  // the same host, if it is one
     BareHost* bare = nullptr;
+    unsigned granted = 0;  // publishes that publish_in_row may do before the face is asked again
 };
 
 /// End `object`, which belongs to `host`; or keep it until the thread of the host's event loop

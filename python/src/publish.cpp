@@ -2,9 +2,11 @@
 // and taking it back would cost more than the publish itself.
 #include "publish.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "arguments.hpp"
+#include "done.hpp"
 #include "errors.hpp"
 #include "gil.hpp"
 
@@ -126,12 +128,47 @@ PyObject* publish(PyObject* self, PyObject* const* args, Py_ssize_t count,
     }
 }
 
+/// The publish of an event loop's face: an awaitable that is done, or None when the face must see
+/// to it: no publishes in a row are granted, there is no room, this is not the loop's thread.
+PyObject* publish_in_row(PyObject* self, PyObject* const* args, Py_ssize_t count) noexcept {
+    try {
+        NativeClient& client = *nb::inst_ptr<NativeClient>(self);
+        Arguments arguments;
+        if (count != static_cast<Py_ssize_t>(arguments.given.size())) {
+            PyErr_SetString(PyExc_TypeError, "publish_in_row() takes 4 arguments");
+            return nullptr;
+        }
+        if (client.granted == 0 || !client.host->try_enter()) Py_RETURN_NONE;
+        const Leaving leaving{*client.host};
+        std::copy_n(args, arguments.given.size(), arguments.given.begin());
+        Outgoing out;
+        if (!out.read(arguments)) return nullptr;
+        if (const auto refusal = publish_inside(*client.host, out)) {
+            if (refusal->code() == ErrorCode::would_block) Py_RETURN_NONE;
+            return set_error(*refusal);
+        }
+        --client.granted;
+        if (client.host->published()) client.host->push();
+        return done_awaitable();
+    } catch (...) {
+        return set_current_error();
+    }
+}
+
 PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t,
                                             PyObject*) noexcept) {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 }  // namespace
+
+PyMethodDef publish_in_row_methods[] = {
+    {"publish_in_row", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&publish_in_row)),
+     METH_FASTCALL,
+     "publish_in_row($self, subject, payload, reply, headers, /)\n--\n\n"
+     "Queue one message and return an awaitable; None if that has to be done in another way."},
+    {nullptr, nullptr, 0, nullptr},
+};
 
 PyMethodDef publish_methods[] = {
     {"publish", as_method(&publish<true>), METH_FASTCALL | METH_KEYWORDS,

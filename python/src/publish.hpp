@@ -8,5 +8,7 @@ namespace anynats::python {
 
 /// For Py_tp_methods of the native clients: publish and publish_nowait.
 extern PyMethodDef publish_methods[];
+/// For that of event loops besides: publish_in_row.
+extern PyMethodDef publish_in_row_methods[];
 
 }  // namespace anynats::python

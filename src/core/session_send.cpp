@@ -8,7 +8,7 @@
 namespace anynats {
 inline namespace v0 {
 
-std::optional<Error> Session::State::refuse_publish(std::size_t size) {
+std::optional<Error> Session::State::no_room_for(std::size_t size) const {
     if (state == ConnectionState::closed) {
         Error error(ErrorCode::closed, "publish: the client is closed");
         return last_error ? error.because(*last_error) : error;
@@ -30,32 +30,39 @@ std::optional<Error> Session::State::refuse_publish(std::size_t size) {
     return last_error ? error.because(*last_error) : error;
 }
 
-std::optional<Error> Session::publish(std::string_view subject, std::string_view payload,
-                                      std::string_view reply, std::string_view header_block) {
-    State& s = *state_;
+/// Look closely at a publish that seems wrong: what is wrong with it, if anything is.
+std::optional<Error> Session::State::refusal_of_publish(std::string_view subject,
+                                                        std::string_view reply, std::size_t body,
+                                                        std::size_t size) {
     std::optional<Error> refusal;
     if (const char* flaw = flaw_in_publish_subject(subject)) {
         refusal = bad_argument("subject", subject, flaw);
     } else if (const char* bad_reply = reply.empty() ? nullptr : flaw_in_publish_subject(reply)) {
         refusal = bad_argument("reply", reply, bad_reply);
-    } else if (s.info && payload.size() + header_block.size() > s.info->max_payload) {
+    } else if (info && body > info->max_payload) {
         refusal = Error(ErrorCode::max_payload,
-                        "publish on \"" + std::string(subject) +
-                            "\": " + std::to_string(payload.size() + header_block.size()) +
+                        "publish on \"" + std::string(subject) + "\": " + std::to_string(body) +
                             " bytes with headers, the server takes at most " +
-                            std::to_string(s.info->max_payload));
+                            std::to_string(info->max_payload));
     } else {
-        // The verb, two sizes of at most 10 digits, blanks and line ends: 40 bytes at most.
-        const std::size_t size =
-            subject.size() + reply.size() + header_block.size() + payload.size() + 40;
-        if (s.outbound.pending_size() + size > s.options.pending_limit ||
-            s.state == ConnectionState::closed) {
-            refusal = s.refuse_publish(size);
-        }
+        refusal = no_room_for(size);
     }
-    if (refusal) {
-        ++s.counters.rejected_calls;
-        return refusal;
+    if (refusal) ++counters.rejected_calls;
+    return refusal;
+}
+
+std::optional<Error> Session::publish(std::string_view subject, std::string_view payload,
+                                      std::string_view reply, std::string_view header_block) {
+    State& s = *state_;
+    const std::size_t body = header_block.size() + payload.size();
+    // The verb, two sizes of at most 10 digits, blanks and line ends: 40 bytes at most.
+    const std::size_t size = subject.size() + reply.size() + body + 40;
+    // One look at everything; which of it is wrong is found out apart.
+    if (!is_publish_subject(subject) || !(reply.empty() || is_publish_subject(reply)) ||
+        (s.info && body > s.info->max_payload) ||
+        s.outbound.pending_size() + size > s.options.pending_limit ||
+        s.state == ConnectionState::closed) {
+        if (auto refusal = s.refusal_of_publish(subject, reply, body, size)) return refusal;
     }
     encode_publish(s.outbound.pending(), subject, reply, header_block, payload);
     ++s.counters.out_messages;

@@ -85,7 +85,9 @@ struct Session::State {
     void replay();
     void announce_new(SubscriptionState& sub);
     void send_subscribe(Bytes& out, const SubscriptionState& sub);
-    std::optional<Error> refuse_publish(std::size_t size);
+    std::optional<Error> no_room_for(std::size_t size) const;
+    std::optional<Error> refusal_of_publish(std::string_view subject, std::string_view reply,
+                                            std::size_t body, std::size_t size);
     const std::string& reply_prefix();
     void await_pong(PongWait& wait);
     void forget_pong(PongWait& wait) noexcept;

@@ -46,34 +46,27 @@ const char* first_flaw_in_subject(std::string_view subject) noexcept {
 }
 
 /// Tell whether eight bytes of a subject hold a flaw; `after_dot`: the byte before them is a dot.
-bool flawed_eight(const char* at, bool after_dot) noexcept {
-    const std::uint64_t word = scan::load(at);
+bool flawed_eight(std::uint64_t word, bool after_dot) noexcept {
     const std::uint64_t dots = scan::equal(word, '.');
     const std::uint64_t doubled = dots & ((dots << 8) | (after_dot ? 0x80u : 0u));
     return (scan::blanks(word) | scan::equal(word, 0x7F) | doubled) != 0;
 }
 
-/// Tell, fast, whether `subject` (not empty) has any flaw.
-bool flawed_subject(std::string_view subject) noexcept {
-    const char* const start = subject.data();
-    const std::size_t size = subject.size();
-    if (start[size - 1] == '.') return true;
-    bool after_dot = true;  // a dot at the very start opens an empty token
-    if (size < 8 || std::endian::native != std::endian::little) {
-        for (const char c : subject) {
-            const auto byte = static_cast<unsigned char>(c);
-            if (byte <= 0x20 || byte == 0x7F || (c == '.' && after_dot)) return true;
-            after_dot = c == '.';
-        }
-        return false;
+/// A subject of less than eight bytes, with harmless ones behind it.
+std::uint64_t load_short(const char* at, std::size_t size) noexcept {
+    std::uint64_t word = 0;
+    if (size >= 4) {
+        std::uint32_t first, last;  // may overlap
+        std::memcpy(&first, at, 4);
+        std::memcpy(&last, at + size - 4, 4);
+        word = first | (std::uint64_t{last} << (8 * (size - 4)));
+    } else {
+        const auto byte = [&](std::size_t i) {
+            return std::uint64_t{static_cast<unsigned char>(at[i])} << (8 * i);
+        };
+        word = byte(0) | byte(size / 2) | byte(size - 1);
     }
-    const std::size_t last = size - 8;
-    for (std::size_t at = 0; at < last; at += 8) {
-        if (flawed_eight(start + at, after_dot)) return true;
-        after_dot = start[at + 7] == '.';
-    }
-    if (last > 0) after_dot = start[last - 1] == '.';
-    return flawed_eight(start + last, after_dot);
+    return word | (scan::repeated('a') << (8 * size));
 }
 
 bool is_token_char(unsigned char c) noexcept {
@@ -104,8 +97,25 @@ std::size_t utf8_size(std::string_view text) noexcept {
 }  // namespace
 
 const char* flaw_in_publish_subject(std::string_view subject) noexcept {
-    if (!subject.empty() && !flawed_subject(subject)) return nullptr;
-    return first_flaw_in_subject(subject);
+    return is_publish_subject(subject) ? nullptr : first_flaw_in_subject(subject);
+}
+
+bool is_publish_subject(std::string_view subject) noexcept {
+    const char* const start = subject.data();
+    const std::size_t size = subject.size();
+    if (size == 0 || start[size - 1] == '.') return false;
+    if constexpr (std::endian::native != std::endian::little) {
+        return first_flaw_in_subject(subject) == nullptr;
+    }
+    bool after_dot = true;  // a dot at the very start opens an empty token
+    if (size < 8) return !flawed_eight(load_short(start, size), after_dot);
+    const std::size_t last = size - 8;
+    for (std::size_t at = 0; at < last; at += 8) {
+        if (flawed_eight(scan::load(start + at), after_dot)) return false;
+        after_dot = start[at + 7] == '.';
+    }
+    if (last > 0) after_dot = start[last - 1] == '.';
+    return !flawed_eight(scan::load(start + last), after_dot);
 }
 
 const char* flaw_in_subscribe_subject(std::string_view subject) noexcept {

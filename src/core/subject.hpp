@@ -15,6 +15,8 @@ inline namespace v0 {
 /// A subject to publish to, or a reply: not empty, no byte <= 0x20 or 0x7F, no empty token.
 /// Wildcards pass (the server decides).
 const char* flaw_in_publish_subject(std::string_view subject) noexcept;
+/// Whether there is none: the same answer, for every publish.
+bool is_publish_subject(std::string_view subject) noexcept;
 /// A subject to subscribe to: as above, and `*` stands alone in a token, `>` alone and last.
 const char* flaw_in_subscribe_subject(std::string_view subject) noexcept;
 /// A queue group: not empty, no byte <= 0x20 or 0x7F; dots are fine.

@@ -35,6 +35,11 @@ char* put(char* at, std::string_view text) noexcept {
 }
 
 char* put_number(char* at, std::uint64_t value) noexcept {
+    if (value < 100) {  // most sizes
+        if (value >= 10) *at++ = static_cast<char>('0' + value / 10);
+        *at++ = static_cast<char>('0' + value % 10);
+        return at;
+    }
     char digits[most_digits];
     char* first = digits + most_digits;
     do {
@@ -70,8 +75,9 @@ void encode_publish(Bytes& out, std::string_view subject, std::string_view reply
     char* const start = out.reserve(subject.size() + reply.size() + body + 2 * most_digits +
                                     sizeof "HPUB    \r\n\r\n");
     char* at = start;
-    at = header_block.empty() ? put(at, "PUB ") : put(at, "HPUB ");
-    at = put(at, subject);
+    if (!header_block.empty()) *at++ = 'H';
+    std::memcpy(at, "PUB ", 4);
+    at = put(at + 4, subject);
     *at++ = ' ';
     if (!reply.empty()) {
         at = put(at, reply);
@@ -83,7 +89,7 @@ void encode_publish(Bytes& out, std::string_view subject, std::string_view reply
     }
     at = put_number(at, body);
     at = put_line_end(at);
-    at = put(at, header_block);
+    if (!header_block.empty()) at = put(at, header_block);
     at = put(at, payload);
     at = put_line_end(at);
     out.grow_by(static_cast<std::size_t>(at - start));

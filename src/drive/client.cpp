@@ -38,6 +38,10 @@ Operation<Client> connect(std::string_view servers) {
     return connect(std::move(options));
 }
 
+void Client::publish(std::string_view subject, std::string_view payload) {
+    if (const auto refusal = host_->publish(subject, payload, {}, {})) throw_error(*refusal);
+}
+
 void Client::publish(std::string_view subject, std::string_view payload,
                      const PublishOptions& options) {
     std::string block;

@@ -70,7 +70,7 @@ def test_await_and_async_with(run: Run, url: str) -> None:
 
 
 def test_what_waits_is_a_coroutine_function() -> None:
-    for function in (Client.publish, Client.request, Client.flush, Client.close, Subscription.next):
+    for function in (Client.request, Client.flush, Client.close, Subscription.next):
         assert inspect.iscoroutinefunction(function), function
         assert function.__doc__
     for plain in (Client.subscribe, Client.publish_nowait, Client.new_inbox, Subscription.try_next):
@@ -83,7 +83,6 @@ def test_what_waits_is_a_coroutine_function() -> None:
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda nc: nc.publish("a"), "Client.publish"),
         (lambda nc: nc.flush(), "Client.flush"),
         (lambda nc: nc.request("a"), "Client.request"),
         (lambda nc: nc.subscribe("a"), "Client.subscribe"),
@@ -256,6 +255,30 @@ def test_publishing_in_a_row_lets_the_loop_turn(on: Callable[..., None]) -> None
             if turned.done():
                 return
         raise AssertionError("a million publishes without a turn of the loop")
+
+    on(body)
+
+
+def test_a_publish_is_what_create_task_takes(on: Callable[..., None]) -> None:
+    async def body(nc: Client) -> None:
+        subject = nc.new_inbox()
+        async with nc.subscribe(subject) as sub:
+            for _ in range(3):  # the first goes another way than those that follow
+                await asyncio.create_task(nc.publish(subject, b"task"))
+                await asyncio.gather(nc.publish(subject, b"1"), nc.publish(subject, b"2"))
+                await asyncio.wait_for(nc.publish(subject, b"3"), 1)
+                with pytest.raises(anynats.UsageError, match="subject"):
+                    await nc.publish("a b")
+            got = [(await sub.next(timeout=5)).payload for _ in range(12)]
+            assert got == [b"task", b"1", b"2", b"3"] * 3
+            nc.publish(subject, b"not awaited")
+            assert (await sub.next(timeout=5)).payload == b"not awaited"
+        await nc.publish(subject)
+        done = nc.publish(subject)
+        with pytest.raises(ZeroDivisionError):
+            done.throw(ZeroDivisionError())
+        done.close()
+        await done
 
     on(body)
 

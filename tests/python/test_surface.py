@@ -40,7 +40,7 @@ def test_errors_are_reachable() -> None:
     assert anynats.__version__ == VERSION
     assert {"asyncio", "sansio", "errors", "server"} <= set(dir(anynats))
     with pytest.raises(AttributeError, match="trio_"):
-        anynats.trio_  # type: ignore[attr-defined]
+        _ = anynats.trio_  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", ["Client", "Subscription"])
