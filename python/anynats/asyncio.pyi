@@ -17,7 +17,6 @@ from anynats.errors import ConnectionError as ConnectionError
 from anynats.errors import Error as Error
 from anynats.errors import TimeoutError as TimeoutError
 from anynats.errors import UsageError as UsageError
-from anynats.errors import WouldBlock as WouldBlock
 
 __all__ = ["Client", "ConnectionState", "Event", "Headers", "Message", "Subscription", "connect"]
 
