@@ -133,6 +133,12 @@ CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS]
 LONG = [
     *TEST,
     Stage("long c++ tests", [ctest("build/release", "-L long")], 3600, {"ANYNATS_LONG": "1"}),
+    Stage(
+        "long tsan threads",
+        [ctest("build/tsan", "-L long")],
+        7200,
+        {"ANYNATS_LONG": "1", **TSAN_SETTINGS},
+    ),
     Stage("long python tests", [pytest("tests")], 3600, {"ANYNATS_LONG": "1"}),
 ]
 SETS = {"build": [BUILD], "demo": [DEMO_BUILD], "test": TEST, "check": CHECK, "long": LONG}

@@ -90,6 +90,9 @@ public:
                                std::optional<Duration> timeout = {}, const Headers& headers = {});
     /// Wait until the server has taken all that was published before (PING, PONG).
     Operation<Done> flush(std::optional<Duration> timeout = {});
+    /// Leave this server for the next one of the pool, now; open requests end with Disconnected.
+    /// While not connected: do not wait any longer before the next attempt. ADR-40.
+    void reconnect();
     /// Send what is buffered (for at most Options::close_timeout), then end everything.
     Operation<Done> close();
 

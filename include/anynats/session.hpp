@@ -154,6 +154,8 @@ public:
     /// Move up to `most` held messages to the end of `out`; returns how many.
     std::size_t take(SubscriptionState& subscription, std::vector<Message>& out, std::size_t most);
     std::string new_inbox();
+    /// Leave this server for the next one, now; or stop waiting for the next attempt.
+    void reconnect();
     /// End everything now; what has not been sent is lost (ops/close.hpp flushes before).
     void close(std::optional<Error> why = {});
 

@@ -236,6 +236,14 @@ class Client:
         """
         return self._run(self._native.close, None)  # type: ignore[no-any-return,attr-defined]
 
+    def reconnect(self) -> None:
+        """Leave this server for the next one, now; or, while not connected, stop waiting to try.
+
+        Never waits. Open requests end with Disconnected; subscriptions go on there. ADR-40.
+        """
+        self._native.reconnect()
+        self._told()
+
     def new_inbox(self) -> str:
         """Return a subject that nobody else uses, for replies. Never waits."""
         return self._native.new_inbox()  # type: ignore[no-any-return]

@@ -158,6 +158,7 @@ void bind_common(nb::module_& module) {
              [](Self& self) {
                  return to_str_object(inside(self, [](Session& s) { return s.new_inbox(); }));
              })
+        .def("reconnect", [](Self& self) { outside_gil(self, [&] { self.host->reconnect(); }); })
         .def("next_event", &next_event)
         .def_prop_ro("counters", &counters)
         .def_prop_ro(

@@ -15,6 +15,7 @@ void Outbound::sent(std::size_t n) noexcept {
     opening_.consume(opening);
     n -= opening;
     if (n == 0) return;
+    if (most_ != all) most_ -= n;
     if (n == pending_.size()) {
         begun_ = 0;
     } else if (n < begun_) {
@@ -34,6 +35,7 @@ void Outbound::sent(std::size_t n) noexcept {
 std::size_t Outbound::broken() noexcept {
     opening_.clear();
     open_ = false;
+    most_ = all;
     const std::size_t lost = begun_ > 0 && begun_publish_ ? 1 : 0;
     pending_.consume(begun_);
     begun_ = 0;
@@ -59,6 +61,7 @@ std::size_t Outbound::clear() noexcept {
     opening_.clear();
     pending_.clear();
     begun_ = 0;
+    most_ = all;
     return lost;
 }
 

@@ -3,6 +3,7 @@
 // begun; publishes that no byte of was handed to a socket stay for the next one (B20, I05, I06).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,13 +23,14 @@ public:
 
     /// Whether the handshake is over, so that `pending` may follow `opening`.
     void open(bool yes) noexcept { open_ = yes; }
+    /// Send what waits now on this connection, and what comes later on the next one.
+    void hold() noexcept { most_ = pending_.size(); }
+    void release() noexcept { most_ = all; }
 
     std::array<std::string_view, 2> to_send() const noexcept {
-        return {opening_.view(), open_ ? pending_.view() : std::string_view{}};
+        return {opening_.view(), pending_.view().substr(0, sendable())};
     }
-    std::size_t size_to_send() const noexcept {
-        return opening_.size() + (open_ ? pending_.size() : 0);
-    }
+    std::size_t size_to_send() const noexcept { return opening_.size() + sendable(); }
     /// Bytes that count against Options::pending_limit.
     std::size_t pending_size() const noexcept { return pending_.size(); }
     /// The socket took the first `n` bytes of to_send().
@@ -41,8 +43,12 @@ public:
     std::size_t count_publishes() const noexcept;
 
 private:
+    static constexpr std::size_t all = static_cast<std::size_t>(-1);
+    std::size_t sendable() const noexcept { return open_ ? std::min(most_, pending_.size()) : 0; }
+
     Bytes opening_, pending_;
-    std::size_t begun_ = 0;  // bytes at the front of pending_ that belong to a frame already begun
+    std::size_t most_ = all;  // bytes at the front of pending_ that this connection may still send
+    std::size_t begun_ = 0;   // bytes at the front of pending_ that belong to a frame already begun
     bool begun_publish_ = false;
     bool open_ = false;
 };

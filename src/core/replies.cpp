@@ -59,9 +59,26 @@ Replies::Delivery Replies::deliver(std::string_view token, Message message) {
 }
 
 void Replies::fail_all(const Error& error) noexcept {
-    for (Slot& slot : slots_) {
-        if (slot.wait && !slot.wait->finished()) slot.wait->fail(error);
+    fail([](const Slot&) { return true; }, error);
+}
+
+void Replies::fail_subject(std::string_view subject, const Error& error) noexcept {
+    fail([&](const Slot& slot) { return slot.wait->subject == subject; }, error);
+}
+
+void Replies::fail_token(std::string_view token, const Error& error) noexcept {
+    fail([&](const Slot& slot) { return slot.wait->token() == token; }, error);
+}
+
+bool Replies::waiting_before(std::uint64_t generation) const noexcept {
+    for (const Slot& slot : slots_) {
+        if (slot.wait && !slot.wait->finished() && slot.generation < generation) return true;
     }
+    return false;
+}
+
+void Replies::fail_before(std::uint64_t generation, const Error& error) noexcept {
+    fail([&](const Slot& slot) { return slot.generation < generation; }, error);
 }
 
 bool Replies::check() const noexcept {

@@ -25,6 +25,8 @@ public:
     /// `<slot>_<generation>`, one subject token.
     const std::string& token() const noexcept { return token_; }
     std::optional<Message>& message() noexcept { return message_; }
+    /// What was asked, while it waits.
+    std::string_view subject;
 
 private:
     friend class Replies;
@@ -44,8 +46,15 @@ public:
     void close(ReplyWait& wait) noexcept;
     enum class Delivery { taken, late, duplicate };
     Delivery deliver(std::string_view token, Message message);
-    /// End every open request with `error`.
+    /// End every open request with `error`; or those on one subject; or the one with this token.
     void fail_all(const Error& error) noexcept;
+    void fail_subject(std::string_view subject, const Error& error) noexcept;
+    void fail_token(std::string_view token, const Error& error) noexcept;
+    /// The generation of the next request: those that are older were open before it.
+    std::uint64_t next_generation() const noexcept { return generation_; }
+    /// Whether a request older than `generation` waits; and the end of all such.
+    bool waiting_before(std::uint64_t generation) const noexcept;
+    void fail_before(std::uint64_t generation, const Error& error) noexcept;
     std::size_t open_count() const noexcept { return open_; }
     bool check() const noexcept;
 
@@ -55,6 +64,13 @@ private:
         std::uint64_t generation = 0;
         bool answered = false;
     };
+    template <class Which>
+    void fail(Which which, const Error& error) noexcept {
+        for (Slot& slot : slots_) {
+            if (slot.wait && !slot.wait->finished() && which(slot)) slot.wait->fail(error);
+        }
+    }
+
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
     std::uint64_t generation_;

@@ -42,13 +42,6 @@ Error no_servers(const Error& last) noexcept {
     }
 }
 
-void close_transport(Session::State& state, std::uint64_t epoch) {
-    Action action;
-    action.kind = Action::Kind::close;
-    action.epoch = epoch;
-    state.act(std::move(action));
-}
-
 Options checked(Options options) {
     if (std::optional<Error> error = check(options)) throw_error(*error);
     if (const char* flaw = flaw_in_literal_subject(options.inbox_prefix)) {
@@ -85,14 +78,6 @@ Session::~Session() {
 }
 
 // --- attempts -----------------------------------------------------------------------------------
-
-Error with_cause(const Error& error, const Error& cause) noexcept {
-    try {
-        return error.because(cause);
-    } catch (const std::bad_alloc&) {
-        return error;
-    }
-}
 
 void Session::State::begin_attempt() {
     Server& server = pool.current();
@@ -132,7 +117,7 @@ void Session::State::attempt_failed(Error error) {
     last_error = error;
     reset_link();
     counters.lost_publishes += outbound.broken();
-    if (transport) close_transport(*this, epoch);
+    if (transport) close_transport(epoch);
     pool.failed(now, random);
     if (!was_connected && !options.retry_on_failed_connect) {
         if (--first_pass_left == 0) {
@@ -158,73 +143,6 @@ void Session::State::connected() {
     tell(
         {was_connected ? Event::Kind::reconnected : Event::Kind::connected, server_shown(), {}, 0});
     was_connected = true;
-    connected_waiters.wake_all();
-}
-
-void Session::State::link_lost(Error error) {
-    if (link->phase != Link::Phase::up) {
-        attempt_failed(std::move(error));
-        return;
-    }
-    const std::uint64_t epoch = link->epoch;
-    const bool stable = link->stable;
-    std::string server = server_shown();
-    if (link->server_error) error = with_cause(error, *link->server_error);
-    last_error = error;
-    fail_pongs(error);
-    reset_link();
-    counters.lost_publishes += outbound.broken();
-    close_transport(*this, epoch);
-    if (options.fail_requests_on_disconnect) replies.fail_all(error);
-    enter(ConnectionState::reconnecting);
-    tell({Event::Kind::disconnected, std::move(server), error, 0});
-    if (!options.reconnect) {
-        close(std::move(error));
-        return;
-    }
-    if (stable) {
-        pool.left();
-    } else {
-        pool.failed(now, random);  // accept-then-close must not be retried at full speed (T12)
-    }
-    schedule_attempt();
-}
-
-void Session::State::fail_pongs(const Error& error) noexcept {
-    while (!link->pongs.empty()) {
-        PongWait* wait = link->pongs.pop();
-        if (!wait) continue;
-        wait->state_ = nullptr;
-        wait->fail(error);
-    }
-}
-
-void Session::State::reset_link() noexcept {
-    if (link->inbound.chunk().get()) subscriptions.compact(link->inbound.chunk());
-    link.emplace(options);
-}
-
-void Session::State::close(std::optional<Error> why) {
-    if (state == ConnectionState::closed) return;
-    const Link::Phase phase = link->phase;
-    const std::uint64_t epoch = link->epoch;
-    const Error closed = why ? with_cause(closed_error, *why) : closed_error;
-    fail_pongs(closed);
-    reset_link();
-    link->phase = Link::Phase::closed;
-    next_attempt = never;
-    for (std::size_t n = actions.size(); n > 0; --n) {  // transports must be closed all the same
-        Action action = actions.pop();
-        if (action.kind == Action::Kind::close) actions.push(std::move(action));
-    }
-    if (phase != Link::Phase::waiting) close_transport(*this, epoch);
-    counters.lost_publishes += outbound.clear();
-    last_error = why;
-    replies.fail_all(closed);
-    subscriptions.end_all(why ? std::optional<Error>(closed) : std::nullopt);
-    inbox.reset();
-    enter(ConnectionState::closed);
-    tell({Event::Kind::closed, {}, std::move(why), 0});
     connected_waiters.wake_all();
 }
 
@@ -316,7 +234,7 @@ Time Session::next_timeout() const {
     const State& s = *state_;
     if (!s.ready.empty() || s.subscriptions.has_news()) return s.now;
     Time next = std::min(s.timers.next(), s.next_attempt);
-    next = std::min({next, s.link->attempt_deadline, s.link->next_ping});
+    next = std::min({next, s.link->attempt_deadline, s.link->next_ping, s.link->move_by});
     return s.link->stable ? next : std::min(next, s.link->stable_at);
 }
 
@@ -361,15 +279,13 @@ void Session::advance(Time now) noexcept {
 void Session::run_ready() {
     // Each round wakes whoever has news and resumes them; what they start may make more ready.
     State& s = *state_;
-    s.subscriptions.announce();
-    while (Runnable* next = s.ready.pop_front()) {
-        next->run();
+    do {
         s.subscriptions.announce();
-    }
-}
-
-void Session::close(std::optional<Error> why) {
-    state_->close(std::move(why));
+        while (Runnable* next = s.ready.pop_front()) {
+            next->run();
+            s.subscriptions.announce();
+        }
+    } while (s.move_when_idle());
 }
 
 }  // namespace v0

@@ -3,6 +3,7 @@
 // Framing that is lost ends the connection; bad content ends that message only (T03-T08, I27).
 #include <new>
 
+#include "core/server_errors.hpp"
 #include "core/session_state.hpp"
 #include "core/writer.hpp"
 
@@ -205,6 +206,7 @@ void Session::State::on_info(std::string_view json) {
     if (info->lame_duck && !link->lame_duck) {
         link->lame_duck = true;
         tell({Event::Kind::lame_duck, pool.current().url.shown(), {}, 0});
+        if (up()) prepare_move();
     }
     if (!handshake) return;
     if (info->tls_required) {
@@ -221,69 +223,42 @@ void Session::State::on_info(std::string_view json) {
     act(std::move(action));
 }
 
-namespace {
-
-bool starts_with_ignoring_case(std::string_view text, std::string_view start) {
-    if (text.size() < start.size()) return false;
-    for (std::size_t i = 0; i < start.size(); ++i) {
-        const char a = text[i], b = start[i];
-        const char lower = a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a;
-        if (lower != b) return false;
-    }
-    return true;
-}
-
-struct ServerErrorClass {
-    std::string_view start;  // of the text, in lower case
-    ErrorCode code;
-    bool fatal;  // the server closes the connection after it
-};
-
-// wire.md 4.1, "-ERR texts". What is not listed is reported, and fatal only if the server closes.
-constexpr ServerErrorClass server_errors[] = {
-    {"permissions violation", ErrorCode::permission_violation, false},
-    {"invalid subject", ErrorCode::server_error, false},
-    {"invalid publish subject", ErrorCode::server_error, false},
-    {"maximum subscriptions exceeded", ErrorCode::server_error, false},
-    {"authorization violation", ErrorCode::authorization_error, true},
-    {"authentication timeout", ErrorCode::authorization_error, true},
-    {"user authentication", ErrorCode::authorization_error, true},
-    {"account authentication", ErrorCode::authorization_error, true},
-    {"stale connection", ErrorCode::stale_connection, true},
-    {"maximum payload violation", ErrorCode::max_payload, true},
-    {"secure connection", ErrorCode::tls_error, true},
-    {"unknown protocol operation", ErrorCode::server_error, true},
-    {"maximum connections exceeded", ErrorCode::server_error, true},
-    {"maximum account active connections exceeded", ErrorCode::server_error, true},
-    {"maximum control line exceeded", ErrorCode::server_error, true},
-    {"connection throttling is active", ErrorCode::server_error, true},
-    {"invalid client protocol", ErrorCode::server_error, true},
-    {"no responders requires headers", ErrorCode::server_error, true},
-    {"attempted to connect to", ErrorCode::server_error, true},
-};
-
-}  // namespace
-
 void Session::State::on_server_error(std::string_view text) {
-    ErrorCode code = ErrorCode::server_error;
-    bool fatal = false;
-    for (const ServerErrorClass& known : server_errors) {
-        if (!starts_with_ignoring_case(text, known.start)) continue;
-        code = known.code;
-        fatal = known.fatal;
-        break;
-    }
-    const Error error = about_server(code, "the server says: " + std::string(text));
+    const ServerErrorMeaning meaning = meaning_of(text);
+    const Error error = about_server(meaning.code, "the server says: " + std::string(text));
     if (!up()) {
         attempt_failed(error);  // during the handshake no -ERR is harmless
         return;
     }
-    tell({Event::Kind::error, pool.current().url.shown(), error, 0});
-    if (fatal) {
+    tell({Event::Kind::error, pool.current().url.shown(), error, forbid(meaning, error)});
+    if (meaning.fatal) {
         link_lost(error);
-    } else if (code == ErrorCode::server_error) {
+    } else if (meaning.code == ErrorCode::server_error) {
         link->server_error = error;  // should the server close now, this is why
     }
+}
+
+/// Tell whom a permission violation concerns, because nothing else will come for them. Returns the
+/// sid of the subscription that ended, or 0.
+std::uint64_t Session::State::forbid(const ServerErrorMeaning& meaning, const Error& error) {
+    using About = ServerErrorMeaning::About;
+    if (meaning.about == About::publish) replies.fail_subject(meaning.subject, error);
+    if (meaning.about == About::reply && !inbox_root.empty() &&
+        meaning.subject.substr(0, inbox_root.size()) == inbox_root) {
+        replies.fail_token(meaning.subject.substr(inbox_root.size()), error);
+    }
+    if (meaning.about != About::subscription) return 0;
+    SubscriptionState* sub = meaning.sid ? subscriptions.find(meaning.sid)
+                                         : subscriptions.find_first(meaning.subject, meaning.queue);
+    if (!sub) return 0;
+    if (sub->inbox) {  // no reply can come; the next request asks the server again
+        replies.fail_all(error);
+        inbox.reset();
+    }
+    const std::uint64_t sid = sub->sid;
+    subscriptions.end(*sub, error);
+    subscriptions.remove(sid);
+    return sid;
 }
 
 }  // namespace v0

@@ -21,6 +21,8 @@
 namespace anynats {
 inline namespace v0 {
 
+struct ServerErrorMeaning;
+
 /// One awaited PONG. Pongs come in the order of the pings of one connection (I15).
 class PongWait : public Wait {
 public:
@@ -52,6 +54,8 @@ struct Link {
     Time stable_at = never;  // when the connection has lasted long enough
     bool stable = false;
     bool lame_duck = false;             // told
+    Time move_by = never;               // when to leave a lame duck at the latest
+    std::uint64_t moves_after = 0;      // requests older than this are waited for till then
     bool owes_pong = false;             // for a PING that came before CONNECT was written
     std::optional<Error> server_error;  // an -ERR that explains the end of the connection
 };
@@ -64,14 +68,21 @@ struct Session::State {
     void schedule_attempt();
     void attempt_failed(Error error);
     void connected();
-    void link_lost(Error error);
-    void fail_pongs(const Error& error) noexcept;
-    void reset_link() noexcept;
-    void close(std::optional<Error> why);
     void on_time();
     bool stale(std::uint64_t epoch) noexcept;
     Error about_server(ErrorCode code, std::string_view what) const;
     std::string server_shown() const noexcept;
+
+    // session_end.cpp: how a connection ends
+    void link_lost(Error error);
+    void leave_link(const Error& error);
+    void close_transport(std::uint64_t epoch);
+    void prepare_move();
+    bool move_when_idle();
+    void stay() noexcept;
+    void fail_pongs(const Error& error) noexcept;
+    void reset_link() noexcept;
+    void close(std::optional<Error> why);
 
     // session_receive.cpp: what the server says
     void parse();
@@ -80,6 +91,7 @@ struct Session::State {
     void on_message(const Frame& frame);
     void on_pong();
     void on_server_error(std::string_view text);
+    std::uint64_t forbid(const ServerErrorMeaning& meaning, const Error& error);
 
     // session_send.cpp: what the user says
     void replay();
@@ -99,6 +111,10 @@ struct Session::State {
     void trace(TraceRecord::Kind kind, std::string_view bytes);
 
     bool up() const noexcept { return link->phase == Link::Phase::up; }
+    /// Not connected, or no longer for long; but a connection will come.
+    bool away() const noexcept {
+        return state != ConnectionState::closed && (!up() || link->move_by != never);
+    }
 
     Options options;
     Random random;
@@ -130,6 +146,7 @@ struct Session::State {
 
     // Made in time: when memory is short there is none for telling so.
     const Error no_memory{ErrorCode::out_of_memory, "not enough memory"};
+    const Error left_error{ErrorCode::disconnected, "the server was left for another one"};
     const Error closed_error{ErrorCode::closed, "the client is closed"};
     const Error cancelled_error{ErrorCode::cancelled, "the operation was cancelled"};
 };

@@ -28,6 +28,16 @@ SubscriptionState* Subscriptions::find(std::uint64_t sid) noexcept {
     return last_found_ = found->second.get();
 }
 
+SubscriptionState* Subscriptions::find_first(std::string_view subject,
+                                             std::string_view queue) noexcept {
+    SubscriptionState* first = nullptr;
+    for (auto& [sid, sub] : table_) {
+        const bool is_it = sub->subject == subject && sub->queue == queue;
+        if (is_it && (!first || sid < first->sid)) first = sub.get();
+    }
+    return first;
+}
+
 void Subscriptions::remove(std::uint64_t sid) noexcept {
     last_found_ = nullptr;
     table_.erase(sid);

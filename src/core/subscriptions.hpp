@@ -49,6 +49,8 @@ public:
     /// Add one with the next sid; sids are never used again (I09).
     std::shared_ptr<SubscriptionState> add(std::string subject, std::string queue);
     SubscriptionState* find(std::uint64_t sid) noexcept;
+    /// The oldest with this subject and queue.
+    SubscriptionState* find_first(std::string_view subject, std::string_view queue) noexcept;
     void remove(std::uint64_t sid) noexcept;
     std::size_t size() const noexcept { return table_.size(); }
 

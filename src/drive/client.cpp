@@ -66,6 +66,10 @@ Operation<Done> Client::flush(std::optional<Duration> timeout) {
     return {host_->flush(timeout), host_};
 }
 
+void Client::reconnect() {
+    host_->reconnect();
+}
+
 Operation<Done> Client::close() {
     return {host_->close(), host_};
 }

@@ -74,6 +74,13 @@ std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) 
     return operation;
 }
 
+void Host::reconnect() {
+    Inside inside(*this);
+    session().advance(clock());
+    session().reconnect();
+    push();
+}
+
 std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) {
     Inside inside(*this);
     session().advance(clock());

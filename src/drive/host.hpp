@@ -60,6 +60,7 @@ public:
                                                   std::string_view header_block,
                                                   std::optional<Duration> timeout);
     std::shared_ptr<ResultState<Done>> flush(std::optional<Duration> timeout);
+    void reconnect();
     /// For at most Options::close_timeout, unless told otherwise.
     std::shared_ptr<ResultState<Done>> close(std::optional<Duration> timeout = {});
 

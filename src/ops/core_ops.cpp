@@ -9,6 +9,8 @@ inline namespace v0 {
 
 namespace {
 
+constexpr std::string_view request_on = "request on \"";
+
 std::string in_seconds(Duration time) {
     char text[32];
     std::snprintf(text, sizeof text, "%.3g s", std::chrono::duration<double>(time).count());
@@ -51,9 +53,10 @@ Task<Done> connect(Session& session) {
 
 Task<Message> request(Session& session, std::string_view subject, std::string_view payload,
                       std::string_view header_block, Duration timeout) {
-    const std::string what = "request on \"" + std::string(subject) + "\"";
+    const std::string what = std::string(request_on).append(subject) + '"';
     if (session.state() == ConnectionState::closed) co_return closed_error(session, what);
     ReplyWait reply;
+    reply.subject = std::string_view(what).substr(request_on.size(), subject.size());
     session.inner().replies.open(reply);
     const std::string inbox = session.inner().reply_prefix() + reply.token();
     std::optional<Error> refusal = session.publish(subject, payload, inbox, header_block);
@@ -78,8 +81,7 @@ Task<Done> flush(Session& session, Duration timeout) {
         return Error(ErrorCode::timeout_error,
                      "flush (" + session.server() + "): no PONG within " + in_seconds(timeout));
     };
-    while (session.state() == ConnectionState::connecting ||
-           session.state() == ConnectionState::reconnecting) {
+    while (session.inner().away()) {
         ConnectedWait wait(session);
         co_await until(session, wait, deadline);
         if (wait.timed_out()) co_return late();
@@ -95,6 +97,7 @@ Task<Done> flush(Session& session, Duration timeout) {
 
 Task<Done> close(Session& session, Duration timeout) {
     if (session.state() == ConnectionState::connected && timeout > Duration::zero()) {
+        session.inner().stay();  // the next server will not be waited for
         // Not being able to flush is no reason not to close; what was lost is counted.
         auto flushed = co_await flush(session, timeout);
         (void)flushed;

@@ -56,16 +56,42 @@ TEST_F(Servers, AskForAToken) {
 
 TEST_F(Servers, TellWhatAUserMayNotDo) {
     NatsServer server(
-        "authorization { users: [ { user: u, password: p,"
-        " permissions: { publish: { deny: forbidden } } } ] }");
+        "authorization { users: [ { user: u, password: p, permissions: {"
+        " publish: { deny: [forbidden, \"quiet.>\"] },"
+        " subscribe: { deny: [secret, \"open q\"] } } } ] }");
     Client nc = connect(server.url("u:p")).get();
-    nc.publish("forbidden", "");
-    nc.flush().get();
-    bool told = false;
-    while (const auto event = nc.next_event()) {
-        told |= event->error && event->error->is(ErrorCode::permission_violation);
+    Subscription secret = nc.subscribe("secret"), open = nc.subscribe("open");
+    Subscription queued = nc.subscribe("open", {.queue = "q"});
+    auto refused = nc.request("forbidden", "", far_away);
+    EXPECT_THROW(refused.get(), PermissionViolation);
+    EXPECT_THROW(nc.request("quiet.x", "", far_away).get(), PermissionViolation);
+    for (Subscription* denied : {&secret, &queued}) {
+        try {
+            denied->next(far_away);
+            ADD_FAILURE() << "a message that may not be seen";
+        } catch (const Closed& error) {
+            ASSERT_TRUE(error.cause());
+            EXPECT_TRUE(error.cause()->is(ErrorCode::permission_violation));
+        }
     }
-    EXPECT_TRUE(told);
+    nc.publish("open", "still here");
+    EXPECT_EQ(open.next(far_away).payload(), "still here");
+    int told = 0;
+    while (const auto event = nc.next_event()) {
+        told += event->error && event->error->is(ErrorCode::permission_violation);
+    }
+    EXPECT_EQ(told, 4);
+    EXPECT_EQ(nc.state(), ConnectionState::connected);
+}
+
+TEST_F(Servers, MayForbidReplies) {
+    NatsServer server(
+        "authorization { users: [ { user: u, password: p,"
+        " permissions: { subscribe: { deny: \"_INBOX.>\" } } } ] }");
+    Client nc = connect(server.url("u:p")).get();
+    Subscription service = nc.subscribe("service");
+    EXPECT_THROW(nc.request("service", "", far_away).get(), PermissionViolation);
+    EXPECT_THROW(nc.request("service", "", far_away).get(), PermissionViolation);
     EXPECT_EQ(nc.state(), ConnectionState::connected);
 }
 
@@ -176,6 +202,40 @@ TEST_F(Servers, TakeOverFromOneThatIsGone) {
     nc.flush(far_away).get();
     EXPECT_EQ(nc.server(), second.url());
     witness.publish("x", "from the second");
+}
+
+TEST_F(Servers, AreLeftWhenTheySayGoodbye) {
+    NatsServer first, second;
+    Client nc = connect(options_for({first.url(), second.url()})).get();
+    Client stays = connect(options_for({first.url()})).get();
+    Client witness = connect(second.url()).get();
+    Subscription sub = nc.subscribe("x");
+    Subscription silent = stays.subscribe("silent");
+    stays.flush().get();
+    auto open = nc.request("silent", "?", 1s);  // has a second to end here
+    nc.flush().get();
+    first.signal(SIGUSR2);
+    ASSERT_TRUE(becomes_true([&] { return nc.counters().reconnects == 1; }));
+    EXPECT_THROW(open.get(), TimeoutError);
+    EXPECT_EQ(nc.server(), second.url());
+    nc.flush(far_away).get();
+    witness.publish("x", "from the second");
+    EXPECT_EQ(sub.next(far_away).payload(), "from the second");
+    EXPECT_EQ(stays.state(), ConnectionState::connected) << "it has nowhere to go";
+}
+
+TEST_F(Servers, AreLeftWhenTheUserSaysSo) {
+    NatsServer first, second;
+    Client nc = connect(options_for({first.url(), second.url()})).get();
+    Subscription sub = nc.subscribe("x");
+    nc.flush().get();
+    for (const NatsServer* next : {&second, &first, &second}) {
+        nc.reconnect();
+        nc.publish("x", "");
+        sub.next(far_away);
+        EXPECT_EQ(nc.server(), next->url());
+    }
+    EXPECT_EQ(nc.counters().reconnects, 3u);
 }
 
 TEST_F(Servers, AreGivenUpWhenToldSo) {

@@ -362,6 +362,20 @@ def test_server_restart(face: Face, nats_server_factory: Callable[..., Server]) 
     face.run(body())
 
 
+def test_reconnect(on: Callable[..., None], other: anynats.Client) -> None:
+    async def body(face: Face, nc: Any) -> None:
+        subject = nc.new_inbox()
+        async with await nc.subscribe(subject) as sub:
+            await nc.flush()
+            nc.reconnect()
+            await nc.flush(timeout=10)
+            other.publish(subject, b"again")
+            assert await take(sub, 1) == [b"again"]
+        assert nc.counters["reconnects"] == 1
+
+    on(body)
+
+
 def test_requests_fail_at_a_disconnect(
     face: Face, nats_server_factory: Callable[..., Server]
 ) -> None:

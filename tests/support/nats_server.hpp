@@ -66,6 +66,8 @@ public:
     }
 
     /// End it at once, as if its machine had gone.
+    /// SIGUSR2: say goodbye to the clients (lame duck).
+    void signal(int number) { ::kill(pid_, number); }
     void kill() {
         if (pid_ <= 0) return;
         ::kill(pid_, SIGKILL);
