@@ -44,6 +44,8 @@ struct Action {
     std::string nonce;
 };
 
+std::string_view to_string(Action::Kind kind) noexcept;
+
 /// What became known since; told once, in order.
 struct Event {
     enum class Kind {

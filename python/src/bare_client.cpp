@@ -49,29 +49,14 @@ Time time_of(Given now) {
     return time;
 }
 
-const char* kind_name(Action::Kind kind) {
-    switch (kind) {
-        case Action::Kind::connect:
-            return "connect";
-        case Action::Kind::start_tls:
-            return "start_tls";
-        case Action::Kind::authenticate:
-            return "authenticate";
-        case Action::Kind::close:
-            return "close";
-        case Action::Kind::none:
-            break;
-    }
-    return "none";
-}
-
 nb::object next_action(Self& self) {
     const Action action = self.session().next_action();
     if (action.kind == Action::Kind::none) return nb::none();
     nb::object deadline = nb::none();
     if (action.deadline != never) deadline = nb::cast(to_seconds(action.deadline));
-    return nb::make_tuple(kind_name(action.kind), action.epoch, to_str_object(action.host),
-                          action.port, deadline, to_str_object(action.nonce));
+    return nb::make_tuple(to_str_object(to_string(action.kind)), action.epoch,
+                          to_str_object(action.host), action.port, deadline,
+                          to_str_object(action.nonce));
 }
 
 std::optional<std::string> optional_text(Given value, const char* name) {

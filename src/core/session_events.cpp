@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t max_events = 1'024;
 
+}  // namespace
+
 std::string_view to_string(Action::Kind kind) noexcept {
     switch (kind) {
         case Action::Kind::none:
@@ -27,8 +29,6 @@ std::string_view to_string(Action::Kind kind) noexcept {
     }
     return "";
 }
-
-}  // namespace
 
 std::string_view to_string(ConnectionState state) noexcept {
     switch (state) {
@@ -71,7 +71,7 @@ std::string_view to_string(Event::Kind kind) noexcept {
 }
 
 void Session::State::act(Action action) {
-    trace(TraceRecord::Kind::action, to_string(action.kind));
+    trace(TraceRecord::Kind::action, anynats::to_string(action.kind));
     actions.push(std::move(action));
 }
 
