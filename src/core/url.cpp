@@ -200,9 +200,15 @@ std::string_view without_blanks(std::string_view text) noexcept {
 }  // namespace
 
 std::string ServerUrl::shown() const {
-    const bool bracketed = host.find(':') != std::string::npos;
     std::string text = scheme + "://";
-    text += bracketed ? "[" + host + "]" : host;
+    if (host.find(':') == std::string::npos) {
+        text += host;
+    } else {  // in a URL a zone stands behind %25 (RFC 6874), and is read back as it was
+        const std::size_t percent = host.find('%');
+        text += '[' + host.substr(0, percent);
+        if (percent != std::string::npos) text += "%25" + host.substr(percent + 1);
+        text += ']';
+    }
     text += ':';
     text += std::to_string(port);
     return text;

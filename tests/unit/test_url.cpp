@@ -66,6 +66,10 @@ TEST(Url, Ipv6) {
     EXPECT_EQ(good("[::1]:4333").shown(), "nats://[::1]:4333");
     EXPECT_EQ(good("nats://[fe80::1%25eth0]:1").host, "fe80::1%eth0");
     EXPECT_EQ(good("nats://[fe80::1%eth0]:1").host, "fe80::1%eth0");
+    // What is shown is the same place when it is read again, also with a zone that begins with 25.
+    EXPECT_EQ(good("nats://[fe80::1%eth0]:1").shown(), "nats://[fe80::1%25eth0]:1");
+    EXPECT_EQ(good("nats://[::1%2525x]:1").host, "::1%25x");
+    EXPECT_EQ(good(good("nats://[::1%2525x]:1").shown()).host, "::1%25x");
     EXPECT_EQ(good("nats://u:p@[::ffff:10.0.0.1]").host, "::ffff:10.0.0.1");
     for (const char* text : {"nats://[::1", "nats://[::1]x", "nats://[]", "nats://[zz::1]", "[1]",
                              "nats://[fe80::1%]", "nats://[fe80::1%a b]", "nats://::1"}) {
