@@ -129,6 +129,8 @@ TEST = [
     *(ASAN, ASAN_PYTHON, TSAN, TSAN_PYTHON),
 ]
 CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS]
+FUZZ_SECONDS = 60  # for each target; the stage is skipped where no clang can build fuzzers
+FUZZ = Stage("fuzz", [f"{PYTHON} tools/fuzz.py run {FUZZ_SECONDS} --or-skip"], 1800)
 # ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.
 LONG = [
     *TEST,
@@ -140,6 +142,7 @@ LONG = [
         {"ANYNATS_LONG": "1", **TSAN_SETTINGS},
     ),
     Stage("long python tests", [pytest("tests")], 3600, {"ANYNATS_LONG": "1"}),
+    FUZZ,
 ]
 SETS = {"build": [BUILD], "demo": [DEMO_BUILD], "test": TEST, "check": CHECK, "long": LONG}
 
