@@ -32,6 +32,7 @@ HEADER_LAYER = {
     "error": "core",
     "error_codes": "core",
     "error_types": "core",
+    "export": "core",
     "message": "core",
     "options": "core",
     "session": "core",
@@ -46,6 +47,7 @@ THIRD_PARTY = {
     "openssl/": ("src/core/ed25519", "src/core/sha", "src/net/tls", "src/net/crypto"),
     "boost/json": ("src/core/json", "src/core/info", "src/ops/json"),
     "boost/asio": ("include/anynats/asio.hpp", "examples/", "tests/", "bench/"),
+    "boost/config": ("src/core/json",),
     "boost/": (),
 }
 # What core and ops may not name: they get bytes, the time and random bits as arguments.

@@ -14,7 +14,7 @@ have_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
 
 missing_packages() {
     local pair
-    for pair in g++:g++ cmake:cmake ninja:ninja-build git:git python3:python3; do
+    for pair in g++:g++ cmake:cmake ninja:ninja-build git:git python3:python3 pkg-config:pkgconf; do
         command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     for pair in openssl/ssl.h:libssl-dev boost/json.hpp:libboost1.81-dev \

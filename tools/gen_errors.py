@@ -95,7 +95,7 @@ def types_header(errors: list[ErrorType]) -> str:
         base = error.parents[0]
         classes.append(f"""\
 {cpp_comment(error.doc, "///")}
-class {error.name} : public {base} {{
+class ANYNATS_API {error.name} : public {base} {{
 public:
     using {base}::{base};
     explicit {error.name}(const Error& error) : {base}(error) {{}}
@@ -108,6 +108,7 @@ public:
 #pragma once
 
 #include <anynats/error.hpp>
+#include <anynats/export.hpp>
 
 namespace anynats {{
 inline namespace v0 {{

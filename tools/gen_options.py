@@ -78,6 +78,8 @@ def options_header(options: list[Option], enums: list[Words]) -> str:
 #include <string>
 #include <vector>
 
+#include <anynats/export.hpp>
+
 namespace anynats {{
 inline namespace v0 {{
 
@@ -90,7 +92,7 @@ struct Options {{
 
 /// Return the UsageError that names the first option outside its limits, or nothing. URLs and
 /// inbox_prefix are not looked into here.
-std::optional<Error> check(const Options& options);
+ANYNATS_API std::optional<Error> check(const Options& options);
 
 }}  // namespace v0
 }}  // namespace anynats

@@ -101,6 +101,10 @@ TYPING = Stage(
         " --allowlist tools/stubtest-allowlist.txt",
     ],
 )
+# Against what the stage `build` left; only the shared library is compiled anew.
+PACKAGE = Stage(
+    "package", [*build("shared"), pytest("tests/test_package.py tests/test_wheel.py")], 900
+)
 ASAN = Stage("asan+ubsan c++", [*build("asan"), ctest("build/asan")], 1200)
 # No search for leaks: the interpreter keeps memory to the end.
 ASAN_SETTINGS = "ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
@@ -125,7 +129,7 @@ TSAN_PYTHON = Stage(
 )
 
 TEST = [
-    *(TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, TYPING),
+    *(TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, TYPING, PACKAGE),
     *(ASAN, ASAN_PYTHON, TSAN, TSAN_PYTHON),
 ]
 CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS]

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include <anynats/error_types.hpp>
+#include <anynats/export.hpp>
 #include <anynats/message.hpp>
 #include <anynats/operation.hpp>
 #include <anynats/options.hpp>
@@ -29,7 +30,7 @@ struct PublishOptions {
 
 /// Messages of one subject, in the order they came. Copies are the same subscription; the last one
 /// to go unsubscribes.
-class Subscription {
+class ANYNATS_API Subscription {
 public:
     /// The next message; waits for at most `timeout`. TimeoutError when nothing came, Closed when
     /// the subscription is over and everything it held has been taken.
@@ -46,7 +47,7 @@ public:
     std::uint64_t dropped() const;
 
     /// `for (const Message& message : subscription)` until it ends.
-    class Iterator {
+    class ANYNATS_API Iterator {
     public:
         using iterator_category = std::input_iterator_tag;
         using value_type = Message;
@@ -76,7 +77,7 @@ private:
     std::shared_ptr<SubscriptionQueue> queue_;
 };
 
-class Client {
+class ANYNATS_API Client {
 public:
     /// Queue one message; it is sent at once, or together with others within half a millisecond.
     /// Waits while pending_limit is reached. UsageError, MaxPayload, Disconnected, Closed.
@@ -114,9 +115,9 @@ private:
 
 /// Connect with `options`; throws UsageError at once when one of them is wrong. The operation ends
 /// with ConnectFailed, ConnectTimeout or AuthorizationError when no server would have us.
-Operation<Client> connect(Options options);
+ANYNATS_API Operation<Client> connect(Options options);
 /// The same for one URL, or several separated by commas.
-Operation<Client> connect(std::string_view servers);
+ANYNATS_API Operation<Client> connect(std::string_view servers);
 
 }  // namespace v0
 }  // namespace anynats

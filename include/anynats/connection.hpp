@@ -7,12 +7,13 @@
 #include <cstddef>
 #include <memory>
 
+#include <anynats/export.hpp>
 #include <anynats/session.hpp>
 
 namespace anynats {
 inline namespace v0 {
 
-class Connection {
+class ANYNATS_API Connection {
 public:
     /// Get ready to connect; the first drive() or act() begins. The seed comes from the operating
     /// system. Throws UsageError for options, Error when the process has no descriptor left.
@@ -39,7 +40,7 @@ public:
     // --- a turn in parts, for a driver that gives up its lock while it waits and reads -----------
 
     /// Where to read next. Keeps the memory alive, whatever happens to the connection meanwhile.
-    struct Read;
+    struct ANYNATS_LOCAL Read;
     /// With the lock: prepare to read from the socket. Null when there is no transport that can
     /// be read directly, or when another read has begun; then poll poll_fd() and call drive().
     /// There is one Read, it belongs to the connection: nothing is allocated per read.
@@ -68,7 +69,7 @@ public:
     /// Do what the session wishes (connect, authenticate, close).
     void act(Time now);
 
-    struct State;
+    struct ANYNATS_LOCAL State;
     State& inner() noexcept { return *state_; }  // inside the library, and for its tests
 
 private:

@@ -12,12 +12,13 @@
 #include <variant>
 
 #include <anynats/error_codes.hpp>
+#include <anynats/export.hpp>
 
 namespace anynats {
 inline namespace v0 {
 
 /// One error: what was attempted, on which subject and server, and (maybe) what caused it.
-class Error : public std::exception {
+class ANYNATS_API Error : public std::exception {
 public:
     Error(ErrorCode code, std::string message);
 
@@ -41,13 +42,13 @@ private:
 };
 
 /// The name of the error's class, for example "ConnectTimeout".
-std::string_view to_string(ErrorCode code) noexcept;
+ANYNATS_API std::string_view to_string(ErrorCode code) noexcept;
 
 /// Tell whether `code` is `base` or derived from it (ConnectTimeout is a TimeoutError too).
-bool is_a(ErrorCode code, ErrorCode base) noexcept;
+ANYNATS_API bool is_a(ErrorCode code, ErrorCode base) noexcept;
 
 /// Throw `error` as its own class of error_types.hpp.
-[[noreturn]] void throw_error(const Error& error);
+[[noreturn]] ANYNATS_API void throw_error(const Error& error);
 
 /// A value of type T, or the Error that came instead of it.
 template <class T>

@@ -4,160 +4,161 @@
 #pragma once
 
 #include <anynats/error.hpp>
+#include <anynats/export.hpp>
 
 namespace anynats {
 inline namespace v0 {
 
 /// The caller passed something that is not allowed, or called at a time when it is not; nothing was
 /// sent.
-class UsageError : public Error {
+class ANYNATS_API UsageError : public Error {
 public:
     using Error::Error;
     explicit UsageError(const Error& error) : Error(error) {}
 };
 
 /// The message, with its headers, is larger than the server accepts.
-class MaxPayload : public UsageError {
+class ANYNATS_API MaxPayload : public UsageError {
 public:
     using UsageError::UsageError;
     explicit MaxPayload(const Error& error) : UsageError(error) {}
 };
 
 /// The server sent something that is not the NATS protocol, or more than a limit allows.
-class ProtocolError : public Error {
+class ANYNATS_API ProtocolError : public Error {
 public:
     using Error::Error;
     explicit ProtocolError(const Error& error) : Error(error) {}
 };
 
 /// What was waited for did not come within the time given.
-class TimeoutError : public Error {
+class ANYNATS_API TimeoutError : public Error {
 public:
     using Error::Error;
     explicit TimeoutError(const Error& error) : Error(error) {}
 };
 
 /// The operation was cancelled, or its handle was dropped, before it was done.
-class Cancelled : public Error {
+class ANYNATS_API Cancelled : public Error {
 public:
     using Error::Error;
     explicit Cancelled(const Error& error) : Error(error) {}
 };
 
 /// The call would have to wait, and it is one that never waits: the outgoing buffer is full.
-class WouldBlock : public Error {
+class ANYNATS_API WouldBlock : public Error {
 public:
     using Error::Error;
     explicit WouldBlock(const Error& error) : Error(error) {}
 };
 
 /// There was not enough memory for this operation; the others go on.
-class OutOfMemory : public Error {
+class ANYNATS_API OutOfMemory : public Error {
 public:
     using Error::Error;
     explicit OutOfMemory(const Error& error) : Error(error) {}
 };
 
 /// Nobody is subscribed to the subject of the request; the server said so at once.
-class NoResponders : public Error {
+class ANYNATS_API NoResponders : public Error {
 public:
     using Error::Error;
     explicit NoResponders(const Error& error) : Error(error) {}
 };
 
 /// A subscription's queue reached its limit and messages were dropped.
-class SlowConsumer : public Error {
+class ANYNATS_API SlowConsumer : public Error {
 public:
     using Error::Error;
     explicit SlowConsumer(const Error& error) : Error(error) {}
 };
 
 /// There is no usable connection to a server.
-class ConnectionError : public Error {
+class ANYNATS_API ConnectionError : public Error {
 public:
     using Error::Error;
     explicit ConnectionError(const Error& error) : Error(error) {}
 };
 
 /// A server could not be reached: its name was not resolved, or it refused the connection.
-class ConnectFailed : public ConnectionError {
+class ANYNATS_API ConnectFailed : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit ConnectFailed(const Error& error) : ConnectionError(error) {}
 };
 
 /// A server did not complete the handshake within `connect_timeout`.
-class ConnectTimeout : public ConnectionError {
+class ANYNATS_API ConnectTimeout : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit ConnectTimeout(const Error& error) : ConnectionError(error) {}
 };
 
 /// No server is left to try: each one failed as often as `max_reconnects` allows.
-class NoServers : public ConnectionError {
+class ANYNATS_API NoServers : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit NoServers(const Error& error) : ConnectionError(error) {}
 };
 
 /// The server refused the credentials, or none were given and it asks for some.
-class AuthorizationError : public ConnectionError {
+class ANYNATS_API AuthorizationError : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit AuthorizationError(const Error& error) : ConnectionError(error) {}
 };
 
 /// The TLS handshake failed, or the server's certificate was not accepted.
-class TlsError : public ConnectionError {
+class ANYNATS_API TlsError : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit TlsError(const Error& error) : ConnectionError(error) {}
 };
 
 /// The connection was lost while the operation waited; whether it was carried out is unknown.
-class Disconnected : public ConnectionError {
+class ANYNATS_API Disconnected : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit Disconnected(const Error& error) : ConnectionError(error) {}
 };
 
 /// The server stopped answering pings, or it found this client silent.
-class StaleConnection : public ConnectionError {
+class ANYNATS_API StaleConnection : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit StaleConnection(const Error& error) : ConnectionError(error) {}
 };
 
 /// The client or the subscription is being drained and takes nothing new.
-class Draining : public ConnectionError {
+class ANYNATS_API Draining : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit Draining(const Error& error) : ConnectionError(error) {}
 };
 
 /// The client or the subscription is closed; the cause says why, if it was not you.
-class Closed : public ConnectionError {
+class ANYNATS_API Closed : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit Closed(const Error& error) : ConnectionError(error) {}
 };
 
 /// The client was made before a fork and is used in the child process.
-class ForkError : public ConnectionError {
+class ANYNATS_API ForkError : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit ForkError(const Error& error) : ConnectionError(error) {}
 };
 
 /// The server sent an error, `-ERR`, that has no class of its own.
-class ServerError : public Error {
+class ANYNATS_API ServerError : public Error {
 public:
     using Error::Error;
     explicit ServerError(const Error& error) : Error(error) {}
 };
 
 /// The server does not let this user publish or subscribe to the subject.
-class PermissionViolation : public ServerError {
+class ANYNATS_API PermissionViolation : public ServerError {
 public:
     using ServerError::ServerError;
     explicit PermissionViolation(const Error& error) : ServerError(error) {}

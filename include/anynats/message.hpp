@@ -13,12 +13,13 @@
 #include <vector>
 
 #include <anynats/error.hpp>
+#include <anynats/export.hpp>
 
 namespace anynats {
 inline namespace v0 {
 
 /// Headers in the order they came; a name may occur several times and keeps its case.
-class Headers {
+class ANYNATS_API Headers {
 public:
     using Field = std::pair<std::string, std::string>;
 
@@ -51,7 +52,7 @@ private:
 struct Chunk;
 
 /// A counted reference to a Chunk.
-class ChunkRef {
+class ANYNATS_API ChunkRef {
 public:
     ChunkRef() = default;
     explicit ChunkRef(Chunk* chunk) noexcept;  // takes a new reference
@@ -85,7 +86,7 @@ struct MessageLayout {
     std::uint32_t payload_at = 0, payload_size = 0;
 };
 
-class Message {
+class ANYNATS_API Message {
 public:
     Message() = default;
     Message(ChunkRef chunk, const char* base, MessageLayout layout, std::uint64_t sid) noexcept
@@ -135,7 +136,7 @@ private:
 };
 
 /// Parse a raw header block (ADR-4), as `Message::headers` does.
-Headers parse_headers(std::string_view block);
+ANYNATS_API Headers parse_headers(std::string_view block);
 
 }  // namespace v0
 }  // namespace anynats

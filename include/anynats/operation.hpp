@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <anynats/error.hpp>
+#include <anynats/export.hpp>
 
 namespace anynats {
 inline namespace v0 {
@@ -16,7 +17,7 @@ inline namespace v0 {
 class Waiter;  // core/wait.hpp
 
 /// What every operation has, whatever its result.
-class OperationState {
+class ANYNATS_API OperationState {
 public:
     OperationState() = default;
     OperationState(const OperationState&) = delete;
@@ -37,7 +38,7 @@ protected:
 };
 
 /// Who waits for operations: a driver. A bare session has none.
-class OperationHost {
+class ANYNATS_API OperationHost {
 public:
     virtual ~OperationHost() = default;
     /// Return when `operation` is done; or the reason why it cannot be waited for here.

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include <anynats/export.hpp>
+
 namespace anynats {
 inline namespace v0 {
 
@@ -159,7 +161,7 @@ struct Options {
 
 /// Return the UsageError that names the first option outside its limits, or nothing. URLs and
 /// inbox_prefix are not looked into here.
-std::optional<Error> check(const Options& options);
+ANYNATS_API std::optional<Error> check(const Options& options);
 
 }  // namespace v0
 }  // namespace anynats

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <anynats/error.hpp>
+#include <anynats/export.hpp>
 #include <anynats/message.hpp>
 #include <anynats/options.hpp>
 #include <anynats/time.hpp>
@@ -25,7 +26,7 @@ inline namespace v0 {
 
 enum class ConnectionState { disconnected, connecting, connected, reconnecting, draining, closed };
 
-std::string_view to_string(ConnectionState state) noexcept;
+ANYNATS_API std::string_view to_string(ConnectionState state) noexcept;
 
 /// What the driver must do now. Each wish is told once.
 struct Action {
@@ -44,7 +45,7 @@ struct Action {
     std::string nonce;
 };
 
-std::string_view to_string(Action::Kind kind) noexcept;
+ANYNATS_API std::string_view to_string(Action::Kind kind) noexcept;
 
 /// What became known since; told once, in order.
 struct Event {
@@ -64,7 +65,7 @@ struct Event {
     std::uint64_t sid = 0;       // slow_consumer: the subscription
 };
 
-std::string_view to_string(Event::Kind kind) noexcept;
+ANYNATS_API std::string_view to_string(Event::Kind kind) noexcept;
 
 /// What a connection attempt authenticates with; fields left empty are not sent.
 struct Credentials {
@@ -103,7 +104,7 @@ struct SubscriptionState;  // core/subscriptions.hpp
 /// 256 random bits: from the operating system, or chosen by a test.
 using Seed = std::array<std::uint8_t, 32>;
 
-class Session {
+class ANYNATS_API Session {
 public:
     /// Begin to connect. Throws UsageError when an option is wrong.
     Session(Options options, const Seed& seed, Time now);
@@ -178,7 +179,7 @@ public:
     std::string dump() const;
     void set_trace(std::function<void(const TraceRecord&)> hook);
 
-    struct State;
+    struct ANYNATS_LOCAL State;
     State& inner() noexcept { return *state_; }  // for the layers above, inside the library
 
 private:
@@ -186,7 +187,7 @@ private:
 };
 
 /// Check and encode headers for Session::publish.
-Result<std::string> header_block(const Headers& headers);
+ANYNATS_API Result<std::string> header_block(const Headers& headers);
 
 }  // namespace v0
 }  // namespace anynats

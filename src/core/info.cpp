@@ -3,9 +3,9 @@
 // Nothing is thrown but std::bad_alloc. wire.md 4.1.
 #include "core/info.hpp"
 
-#include <boost/json.hpp>
 #include <limits>
 
+#include "core/json.hpp"
 #include "core/subject.hpp"
 #include "core/url.hpp"
 

@@ -1,0 +1,30 @@
+# `cpack` in a build tree makes Debian packages of what cmake/install.cmake installs: of a shared
+# library libanynats0.1 and libanynats-dev, of a static one libanynats-dev alone. Configure with
+# CMAKE_INSTALL_PREFIX=/usr, as the preset `shared` does, for Debian's place of libraries.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME anynats)
+set(CPACK_PACKAGE_VENDOR anynats)
+set(CPACK_PACKAGE_CONTACT "the authors of anynats")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_RESOURCE_FILE_LICENSE "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_COMPONENTS_ALL development)
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libanynats-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "NATS client for C++: headers and the library to link.")
+if(BUILD_SHARED_LIBS)
+    list(PREPEND CPACK_COMPONENTS_ALL runtime)
+    set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libanynats${ANYNATS_SOVERSION})
+    set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
+    set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+    set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+    set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
+    set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+        "libanynats${ANYNATS_SOVERSION} (= ${PROJECT_VERSION})")
+    set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "NATS client for C++: the shared library.")
+endif()
+include(CPack)
