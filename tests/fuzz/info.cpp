@@ -3,8 +3,7 @@
 // Input: a byte of choice; then the JSON, or the fields of CONNECT.
 #include "core/info.hpp"
 
-#include <boost/json.hpp>
-
+#include "core/json.hpp"
 #include "core/subject.hpp"
 #include "core/url.hpp"
 #include "fuzz.hpp"

@@ -4,8 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/json.hpp>
 #include <string>
+
+#include "core/json.hpp"
 
 using namespace anynats;
 

@@ -2,11 +2,12 @@
 #include "transcripts.hpp"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include "core/json.hpp"
 
 #ifndef ANYNATS_TEST_DATA
 #define ANYNATS_TEST_DATA "tests/data"
