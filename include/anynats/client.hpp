@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <anynats/error_types.hpp>
 #include <anynats/export.hpp>
@@ -20,8 +21,9 @@
 namespace anynats {
 inline namespace v0 {
 
-class Host;                // drive/host.hpp
-struct SubscriptionQueue;  // drive/host.hpp
+class Host;  // these three: drive/host.hpp
+struct MessageLoop;
+struct SubscriptionQueue;
 
 struct PublishOptions {
     std::string_view reply = {};
@@ -39,6 +41,10 @@ public:
     std::optional<Message> try_next();
     /// End it: now (what it holds can still be taken), or after `limit` deliveries in all.
     void unsubscribe(std::uint64_t limit = 0);
+    /// End it in order: done when all that the server had sent for it has come, so that nothing is
+    /// lost that others need not send again. What it holds can still be taken. Without a timeout,
+    /// Options::drain_timeout holds; it has ended then in any case.
+    Operation<Done> drain(std::optional<Duration> timeout = {});
 
     std::string subject() const;
     std::uint64_t sid() const;
@@ -54,21 +60,19 @@ public:
         using difference_type = std::ptrdiff_t;
         using pointer = const Message*;
         using reference = const Message&;
-        explicit Iterator(Subscription* subscription) : subscription_(subscription) { ++*this; }
+        explicit Iterator(const Subscription& subscription);
         Iterator() = default;
         const Message& operator*() const { return message_; }
         const Message* operator->() const { return &message_; }
         Iterator& operator++();
         void operator++(int) { ++*this; }
-        bool operator==(const Iterator& other) const {
-            return subscription_ == other.subscription_;
-        }
+        bool operator==(const Iterator& other) const { return loop_ == other.loop_; }
 
     private:
-        Subscription* subscription_ = nullptr;
+        std::shared_ptr<MessageLoop> loop_;  // none: the end
         Message message_;
     };
-    Iterator begin() { return Iterator(this); }
+    Iterator begin() { return Iterator(*this); }
     Iterator end() { return Iterator(); }
 
 private:
@@ -89,11 +93,28 @@ public:
     /// timeout, Options::request_timeout holds.
     Operation<Message> request(std::string_view subject, std::string_view payload,
                                std::optional<Duration> timeout = {}, const Headers& headers = {});
+    /// Publish and return the replies, as a subscription that ends by itself when they are
+    /// complete: after a time, a pause, a number of them or an empty one, whatever comes first
+    /// (ADR-47). It ends with NoResponders when nobody listens. Errors as for publish.
+    Subscription request_many(std::string_view subject, std::string_view payload,
+                              const RequestManyOptions& options = {}, const Headers& headers = {});
     /// Wait until the server has taken all that was published before (PING, PONG).
     Operation<Done> flush(std::optional<Duration> timeout = {});
+    /// How long a PING and its PONG take just now. For at most Options::flush_timeout.
+    Operation<Duration> rtt(std::optional<Duration> timeout = {});
+    /// The server pool, shown without credentials, the current server first; and a new one in its
+    /// place. A connection stays until it is lost or left. UsageError, Closed. ADR-40.
+    std::vector<std::string> servers() const;
+    void set_servers(const std::vector<std::string>& servers);
     /// Leave this server for the next one of the pool, now; open requests end with Disconnected.
     /// While not connected: do not wait any longer before the next attempt. ADR-40.
     void reconnect();
+    /// Close in order: subscriptions end when all that was on the way has come, and what came is
+    /// worked off by those who take it (a loop over a subscription until its body is done). Then
+    /// everything that they published is sent, and the client is closed. Nothing new can be
+    /// subscribed to. Without a timeout Options::drain_timeout holds; TimeoutError says what was
+    /// left, and the client is closed then too.
+    Operation<Done> drain(std::optional<Duration> timeout = {});
     /// Send what is buffered (for at most Options::close_timeout), then end everything.
     Operation<Done> close();
 

@@ -101,6 +101,9 @@ struct Options {
     /// For a flush that is given no timeout of its own. Default 10 s; more than 0 s.
     std::chrono::nanoseconds flush_timeout = std::chrono::seconds{10};
 
+    /// For a drain that is given no timeout of its own. Default 30 s; more than 0 s.
+    std::chrono::nanoseconds drain_timeout = std::chrono::seconds{30};
+
     /// How long close may take to send what is still buffered; 0: it does not wait. Default 2 s.
     std::chrono::nanoseconds close_timeout = std::chrono::seconds{2};
 

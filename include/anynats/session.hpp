@@ -78,6 +78,15 @@ struct SubscribeOptions {
     std::optional<SlowConsumerPolicy> slow_consumer = {};
 };
 
+/// When the replies to one request are complete; whatever comes first ends them (ADR-47).
+struct RequestManyOptions {
+    std::optional<Duration> timeout =
+        {};                              // for all of them together, else Options::request_timeout
+    std::optional<Duration> stall = {};  // after a reply, wait no longer for the next one
+    std::uint64_t max_messages = 0;      // so many replies, 0: any number
+    bool sentinel = false;               // a reply with an empty payload, which is left out
+};
+
 /// Totals since the session began (requirement Q6). Bytes are those of the sockets.
 struct Counters {
     std::uint64_t in_messages = 0, in_bytes = 0, out_messages = 0, out_bytes = 0;
@@ -152,17 +161,40 @@ public:
                                  std::string_view reply = {}, std::string_view header_block = {});
     Result<std::shared_ptr<SubscriptionState>> subscribe(std::string_view subject,
                                                          const SubscribeOptions& options = {});
+    /// Publish, and return a subscription that yields the replies and ends by itself when they are
+    /// complete; with NoResponders when nobody listens, with Disconnected when the connection is
+    /// lost meanwhile (unless fail_requests_on_disconnect is off). Errors as for publish.
+    Result<std::shared_ptr<SubscriptionState>> request_many(std::string_view subject,
+                                                            std::string_view payload,
+                                                            const RequestManyOptions& options = {},
+                                                            std::string_view header_block = {});
     /// End now, or after `limit` deliveries counted since the subscription began.
     std::optional<Error> unsubscribe(SubscriptionState& subscription, std::uint64_t limit = 0);
+    /// End it in order: the server sends no more, and when all that it had sent has come the
+    /// subscription ends. What it holds can still be taken. Without a connection it ends at once.
+    void drain(SubscriptionState& subscription);
+    /// Do so with all of them, and refuse new ones with Draining. To close when the work is done
+    /// is for the operation (ops/drain.hpp) or for whoever drives.
+    void drain();
     /// Move up to `most` held messages to the end of `out`; returns how many.
     std::size_t take(SubscriptionState& subscription, std::vector<Message>& out, std::size_t most);
+    /// Throw away what it holds: nobody will take it.
+    void discard(SubscriptionState& subscription) noexcept;
     std::string new_inbox();
+    /// Replace the server pool, discovered servers included. A connection stays, also if its server
+    /// is not in the new pool, until it is lost or left. UsageError, Closed. ADR-40.
+    std::optional<Error> set_servers(const std::vector<std::string>& servers);
+    /// The servers of the pool, shown without credentials, the current one first.
+    std::vector<std::string> servers() const;
     /// Leave this server for the next one, now; or stop waiting for the next attempt.
     void reconnect();
     /// End everything now; what has not been sent is lost (ops/close.hpp flushes before).
     void close(std::optional<Error> why = {});
 
+    /// Where it stands; `draining` whether or not there is a connection.
     ConnectionState state() const noexcept;
+    /// Whether there is a connection just now, also while draining.
+    bool is_connected() const noexcept;
     /// Why the session is closed, if it was not asked to; or why it is not connected just now.
     const std::optional<Error>& last_error() const noexcept;
     /// The server of the current attempt, shown without credentials.

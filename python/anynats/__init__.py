@@ -42,6 +42,9 @@ class Subscription(_surface.Subscription):
     def _next(self, timeout: Any) -> Message:
         return self._queue.next(timeout)
 
+    def _run(self, start: Any, *args: Any) -> Any:
+        return start(*args).result()
+
 
 class Client(_surface.Client):
     __doc__ = _surface.Client.__doc__

@@ -62,6 +62,8 @@ class Options(TypedDict, total=False):
     Default True."""
     flush_timeout: Seconds
     """For a flush that is given no timeout of its own. Default 10 s; more than 0 s."""
+    drain_timeout: Seconds
+    """For a drain that is given no timeout of its own. Default 30 s; more than 0 s."""
     close_timeout: Seconds
     """How long close may take to send what is still buffered; 0: it does not wait. Default 2 s."""
     pending_limit: int
@@ -126,6 +128,7 @@ OPTION_NAMES: frozenset[str] = frozenset(
         "request_timeout",
         "fail_requests_on_disconnect",
         "flush_timeout",
+        "drain_timeout",
         "close_timeout",
         "pending_limit",
         "sub_pending_messages",

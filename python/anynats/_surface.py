@@ -94,6 +94,16 @@ class Subscription:
         self._queue.unsubscribe(limit)
         self._told()
 
+    @waits
+    def drain(self, timeout: Seconds | None = None) -> None:
+        """End it in order, and wait until everything that was sent to it has come.
+
+        What it holds can still be taken. For at most `timeout` seconds, else the option
+        drain_timeout; TimeoutError when the server has not confirmed by then. It has ended in any
+        case.
+        """
+        return self._run(self._queue.drain, timeout)  # type: ignore[no-any-return,attr-defined]
+
     @property
     def subject(self) -> str:
         """The subject it was made for, wildcards included."""
@@ -219,6 +229,30 @@ class Client:
             self._native.request, subject, payload, timeout, headers
         )
 
+    @connects
+    def request_many(
+        self,
+        subject: str,
+        payload: Buffer = b"",
+        *,
+        timeout: Seconds | None = None,
+        stall: Seconds | None = None,
+        max_messages: int | None = None,
+        sentinel: bool = False,
+        headers: Mapping[str, str | Iterable[str]] | None = None,
+    ) -> Subscription:
+        """Publish, and return the replies: a subscription that ends by itself (ADR-47).
+
+        It ends `timeout` seconds after the request (else the option request_timeout), when `stall`
+        seconds pass after a reply without another one, after `max_messages`, or with `sentinel` at
+        a reply without a payload, which is left out. Iterating raises NoResponders when nobody is
+        subscribed, Disconnected when the connection is lost meanwhile. Errors as for `publish`.
+        """
+        return self._open(  # type: ignore[no-any-return,attr-defined]
+            *(self._native.request_many, subject, payload, timeout, stall, max_messages),
+            *(sentinel, headers),
+        )
+
     @waits
     def flush(self, timeout: Seconds | None = None) -> None:
         """Wait until the server has taken everything published before (PING, PONG).
@@ -227,6 +261,26 @@ class Client:
         Closed.
         """
         return self._run(self._native.flush, timeout)  # type: ignore[no-any-return,attr-defined]
+
+    @waits
+    def rtt(self, timeout: Seconds | None = None) -> float:
+        """Return how long a PING to the server and its PONG take just now, in seconds.
+
+        Waits for at most `timeout` seconds, else the option flush_timeout. Errors as for `flush`.
+        """
+        return self._run(self._native.rtt, timeout)  # type: ignore[no-any-return,attr-defined]
+
+    @waits
+    def drain(self, timeout: Seconds | None = None) -> None:
+        """Close in order: nothing that has been sent, here or to us, is lost.
+
+        Every subscription ends when all that was on the way has come. What came is waited for until
+        it is worked off: until somebody has taken it, and a loop over a subscription has come back
+        for the next message. They may publish and request to the end; `subscribe` raises Draining.
+        Then everything published is sent, and the client is closed. All within `timeout` seconds,
+        else the option drain_timeout: TimeoutError says what was left; it is closed then too.
+        """
+        return self._run(self._native.drain, timeout)  # type: ignore[no-any-return,attr-defined]
 
     @waits
     def close(self) -> None:
@@ -244,6 +298,20 @@ class Client:
         self._native.reconnect()
         self._told()
 
+    def set_servers(self, servers: str | Sequence[str]) -> None:
+        """Replace the server pool, discovered servers included. Never waits.
+
+        A connection stays, also if its server is not in the new pool, until it is lost or left
+        (`reconnect`). UsageError, Closed. ADR-40.
+        """
+        self._native.set_servers(servers)
+        self._told()
+
+    @property
+    def servers(self) -> list[str]:
+        """The server pool, the current server first, shown without credentials."""
+        return self._native.servers  # type: ignore[no-any-return]
+
     def new_inbox(self) -> str:
         """Return a subject that nobody else uses, for replies. Never waits."""
         return self._native.new_inbox()  # type: ignore[no-any-return]
@@ -260,8 +328,8 @@ class Client:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection to a server just now."""
-        return self.state == "connected"
+        """Whether there is a connection to a server just now, also while it drains."""
+        return self._native.is_connected  # type: ignore[no-any-return]
 
     @property
     def server(self) -> str:

@@ -82,7 +82,8 @@ class Subscription:
     _queue: Any
     _client: "Client"
 
-    async def _next(self, timeout: Any, in_a_row: bool = False) -> Message:
+    async def _next(self, timeout: Any, take: Any = None, in_a_row: bool = False) -> Message:
+        take = take or self.try_next
         seconds = None if timeout is None else _native.seconds(timeout, "timeout")
         deadline = None if seconds is None else time.monotonic() + seconds
         if in_a_row:
@@ -90,7 +91,7 @@ class Subscription:
             await asyncio.sleep(0)
         while True:
             # Taken in the step that returns it: a cancelled wait has taken nothing.
-            message = self._queue.try_next()
+            message = take()
             if message is not None:
                 return message  # type: ignore[no-any-return]
             if self._queue.ended:
@@ -99,18 +100,27 @@ class Subscription:
             if left is not None and left <= 0:
                 raise TimeoutError(f"no message on {self._queue.subject!r} within {seconds} s")
             notify = self._client._native.notify_message
-            take = self._queue.try_next
             message = await self._client._wait(notify, self._queue, seconds=left, take=take)
             if message is not None:
                 return message  # type: ignore[no-any-return]
 
-    async def _next_or_stop(self, in_a_row: bool) -> Message:
+    async def _next_or_stop(self, iterator: Any, in_a_row: bool) -> Message:
+        if self._client._draining:
+            self._told()  # that the loop came back may be what is waited for
         try:
-            return await self._next(None, in_a_row)
+            return await self._next(None, iterator.try_next, in_a_row)
         except Closed:
             if self._queue.failed:
                 raise
         raise StopAsyncIteration
+
+    def try_next(self) -> Message | None:
+        if self._client._draining:
+            self._told()
+        return self._queue.try_next()  # type: ignore[no-any-return]
+
+    async def _run(self, start: Any, *args: Any) -> Any:
+        return await self._client._run(start, *args)
 
     def _told(self) -> None:
         self._client._told()
@@ -146,6 +156,7 @@ class Client:
         self._tokens = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0  # when the timer rings, if there is one
+        self._draining = False
         self._asked = False  # a turn of the connection will come at the end of the loop's turn
         self._row_began = 0.0  # when it was asked for
         self._behind = False  # an `async for` took messages in a row and there are more
@@ -181,6 +192,14 @@ class Client:
             await self._wait(self._native.notify_room)
             self._native.grant(1)
             done = self._publish_in_row(*args)
+
+    async def drain(self, timeout: Any = None) -> None:
+        self._draining = True
+        try:
+            await self._run(self._native.drain, timeout)
+        finally:
+            if self._native.state == "closed":
+                self._leave()
 
     async def close(self) -> None:
         await self._run(self._native.close, None)

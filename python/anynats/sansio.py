@@ -95,6 +95,16 @@ class Subscription(_surface.Subscription):
     def _next(self, timeout: object) -> Message:
         return self._queue.next(timeout)  # type: ignore[no-any-return]
 
+    def _run(self, start: Callable[..., Any], *args: Any) -> Operation[Any]:
+        return Operation(start(*args))
+
+    if TYPE_CHECKING:  # what a subscription waits for is an Operation here
+        # fmt: off
+        def drain(  # type: ignore[override]
+            self, timeout: Seconds | None = None
+        ) -> Operation[None]: ...
+        # fmt: on
+
 
 class Session(_surface.Client):
     """One NATS client without I/O. It spans reconnects.
@@ -128,6 +138,12 @@ class Session(_surface.Client):
             headers: Mapping[str, str | Iterable[str]] | None = None,
         ) -> Operation[Message]: ...
         def flush(  # type: ignore[override]
+            self, timeout: Seconds | None = None
+        ) -> Operation[None]: ...
+        def rtt(  # type: ignore[override]
+            self, timeout: Seconds | None = None
+        ) -> Operation[float]: ...
+        def drain(  # type: ignore[override]
             self, timeout: Seconds | None = None
         ) -> Operation[None]: ...
         def close(self) -> Operation[None]: ...  # type: ignore[override]

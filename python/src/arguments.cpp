@@ -131,10 +131,10 @@ bool read_seconds(PyObject* value, const char* name, Duration& out) {
     return true;
 }
 
-bool read_timeout(PyObject* value, std::optional<Duration>& out) {
+bool read_timeout(PyObject* value, std::optional<Duration>& out, const char* name) {
     if (value == Py_None) return true;
     Duration duration;
-    if (!read_seconds(value, "timeout", duration)) return false;
+    if (!read_seconds(value, name, duration)) return false;
     out = duration;
     return true;
 }

@@ -19,7 +19,7 @@ bool read_count(PyObject* value, const char* name, std::uint64_t most, std::uint
 /// Seconds as int, float or timedelta; finite, not negative, below 1,000 years.
 bool read_seconds(PyObject* value, const char* name, Duration& out);
 /// None leaves `out` empty.
-bool read_timeout(PyObject* value, std::optional<Duration>& out);
+bool read_timeout(PyObject* value, std::optional<Duration>& out, const char* name = "timeout");
 /// A moment of the caller's own clock, in seconds.
 bool read_now(PyObject* value, Time& out);
 double to_seconds(Time time) noexcept;

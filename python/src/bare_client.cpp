@@ -128,7 +128,7 @@ void bind_bare_client(nb::module_& module) {
                                 Given now) { self.session().transport_up(epoch, time_of(now)); })
         .def("transport_down",
              [](Self& self, std::uint64_t epoch, Given why, Given now) {
-                 const bool up = self.session().state() == ConnectionState::connected;
+                 const bool up = self.session().is_connected();
                  const ErrorCode code = up ? ErrorCode::disconnected : ErrorCode::connect_failed;
                  self.session().transport_down(epoch, error_of(code, why), time_of(now));
              })

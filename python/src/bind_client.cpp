@@ -1,6 +1,8 @@
 // Native clients of three kinds over one base: with threads, on an event loop, and bare. A method
 // here reads its arguments, calls the Host and wraps what comes; it decides nothing.
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <new>
 #include <vector>
@@ -61,6 +63,15 @@ NativeOperation request(Self& self, Given subject, Given payload, Given timeout,
                       self, [&] { return self.host->request(text, bytes.view(), block, limit); })};
 }
 
+using DrainAll = std::shared_ptr<ResultState<Done>> (Host::*)(std::optional<Duration>);
+
+/// A method that starts an operation and takes a timeout.
+template <auto start>
+NativeOperation started(Self& self, Given timeout) {
+    const auto limit = timeout_of(timeout);
+    return {self, outside_gil(self, [&] { return (self.host.get()->*start)(limit); })};
+}
+
 std::optional<std::size_t> limit_of(Given value, const char* name) {
     if (value.is_none()) return {};
     std::uint64_t count;
@@ -87,6 +98,34 @@ NativeQueue subscribe(Self& self, Given subject, Given queue, Given max_messages
     });
     if (!made.ok()) raise(made.error());
     return {std::move(*made), self.threads};
+}
+
+NativeQueue request_many(Self& self, Given subject, Given payload, Given timeout, Given stall,
+                         Given max_messages, Given sentinel, Given headers) {
+    std::string_view text;
+    Payload bytes;
+    std::string block;
+    RequestManyOptions options;
+    require(read_text(subject.ptr(), "subject", text));
+    require(bytes.read(payload.ptr(), "payload"));
+    options.timeout = timeout_of(timeout);
+    require(read_timeout(stall.ptr(), options.stall, "stall"));
+    options.max_messages = limit_of(max_messages, "max_messages").value_or(0);
+    const int ends_at_empty = PyObject_IsTrue(sentinel.ptr());
+    require(ends_at_empty >= 0);
+    options.sentinel = ends_at_empty != 0;
+    require(read_headers(headers.ptr(), block));
+    auto made = outside_gil(
+        self, [&] { return self.host->request_many(text, bytes.view(), options, block); });
+    if (!made.ok()) raise(made.error());
+    return {std::move(*made), self.threads};
+}
+
+void set_servers(Self& self, Given servers) {
+    std::vector<std::string> urls;
+    require(read_str_list(servers.ptr(), "servers", urls));
+    const auto refusal = outside_gil(self, [&] { return self.host->set_servers(urls); });
+    if (refusal) raise(*refusal);
 }
 
 nb::object exception_or_none(const std::optional<Error>& error) {
@@ -136,22 +175,13 @@ void bind_common(nb::module_& module) {
              })
         .def("request", &request, nb::arg("subject"), nb::arg("payload"), nb::arg("timeout"),
              nb::arg("headers"))
-        .def(
-            "flush",
-            [](Self& self, Given timeout) {
-                const auto limit = timeout_of(timeout);
-                return NativeOperation(self,
-                                       outside_gil(self, [&] { return self.host->flush(limit); }));
-            },
-            nb::arg("timeout"))
-        .def(
-            "close",
-            [](Self& self, Given timeout) {
-                const auto limit = timeout_of(timeout);
-                return NativeOperation(self,
-                                       outside_gil(self, [&] { return self.host->close(limit); }));
-            },
-            nb::arg("timeout"))
+        .def("request_many", &request_many, nb::arg("subject"), nb::arg("payload"),
+             nb::arg("timeout"), nb::arg("stall"), nb::arg("max_messages"), nb::arg("sentinel"),
+             nb::arg("headers"))
+        .def("flush", &started<&Host::flush>, nb::arg("timeout"))
+        .def("rtt", &started<&Host::rtt>, nb::arg("timeout"))
+        .def("drain", &started<static_cast<DrainAll>(&Host::drain)>, nb::arg("timeout"))
+        .def("close", &started<&Host::close>, nb::arg("timeout"))
         .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue"), nb::arg("max_messages"),
              nb::arg("pending_messages"), nb::arg("pending_bytes"), nb::arg("slow_consumer"))
         .def("new_inbox",
@@ -160,6 +190,13 @@ void bind_common(nb::module_& module) {
              })
         .def("reconnect", [](Self& self) { outside_gil(self, [&] { self.host->reconnect(); }); })
         .def("next_event", &next_event)
+        .def("set_servers", &set_servers)
+        .def_prop_ro(
+            "servers",
+            [](Self& self) { return inside(self, [](Session& s) { return s.servers(); }); })
+        .def_prop_ro(
+            "is_connected",
+            [](Self& self) { return inside(self, [](Session& s) { return s.is_connected(); }); })
         .def_prop_ro("counters", &counters)
         .def_prop_ro(
             "state",

@@ -6,6 +6,29 @@
 #include "operation.hpp"
 
 namespace anynats::python {
+namespace {
+
+nb::object to_object(Done) {
+    return nb::none();
+}
+
+nb::object to_object(Duration time) {
+    return nb::cast(std::chrono::duration<double>(time).count());
+}
+
+nb::object to_object(Message&& message) {
+    PyObject* const made = make_message(std::move(message));
+    require(made != nullptr);
+    return nb::steal(made);
+}
+
+template <class T>
+nb::object taken(ResultState<T>& state) {
+    if (!state.result->ok()) raise(state.result->error());
+    return to_object(std::move(**state.result));
+}
+
+}  // namespace
 
 NativeOperation::~NativeOperation() {
     if (!state_) return;  // moved from
@@ -37,15 +60,7 @@ void NativeOperation::wait() {
 nb::object NativeOperation::result() {
     if (value_.is_valid()) return value_;
     if (!done()) wait();
-    if (done_) {
-        if (!done_->result->ok()) raise(done_->result->error());
-        value_ = nb::none();
-    } else {
-        if (!message_->result->ok()) raise(message_->result->error());
-        PyObject* const made = make_message(std::move(**message_->result));
-        require(made != nullptr);
-        value_ = nb::steal(made);
-    }
+    std::visit([&](auto& state) { value_ = taken(*state); }, typed_);
     return value_;
 }
 

@@ -5,6 +5,7 @@
 #include "gil.hpp"
 #include "iterators.hpp"
 #include "message.hpp"
+#include "operation.hpp"
 #include "queue.hpp"
 
 namespace anynats::python {
@@ -88,6 +89,17 @@ void bind_queue(nb::module_& module) {
         .def("next", &next, nb::arg("timeout"))
         .def("try_next", &try_next)
         .def("unsubscribe", &unsubscribe, nb::arg("limit"))
+        .def(
+            "drain",
+            [](Self& self, Given timeout) {
+                std::optional<Duration> limit;
+                require(read_timeout(timeout.ptr(), limit));
+                const std::shared_ptr<Host> host = self.queue->host;
+                return NativeOperation(host, self.threads, outside_gil(self.threads, [&] {
+                                           return host->drain(self.queue->state, limit);
+                                       }));
+            },
+            nb::arg("timeout"))
         .def("iterator", [](Self& self) { return make_iterator(self.queue, self.threads); })
         .def("async_iterator",
              [](Self& self, nb::object wait) {

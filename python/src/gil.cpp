@@ -66,8 +66,7 @@ void flush_all(Clock::time_point deadline) {
         bool due;
         {
             const Inside inside(*host);
-            due = host->session().state() == ConnectionState::connected &&
-                  host->session().counters().out_messages != 0;
+            due = host->session().is_connected() && host->session().counters().out_messages != 0;
         }
         const auto left = std::chrono::duration_cast<Duration>(deadline - Clock::now());
         if (due && left.count() > 0) flushes.emplace_back(host, host->flush(left));

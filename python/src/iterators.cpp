@@ -19,7 +19,7 @@ constexpr unsigned most_in_a_row = 64;
 constexpr auto longest_row = std::chrono::milliseconds(1);
 
 struct IteratorObject {
-    PyObject_HEAD std::shared_ptr<SubscriptionQueue> queue;
+    PyObject_HEAD MessageLoop loop;
     bool threads;
 };
 
@@ -28,7 +28,7 @@ struct ReadyObject {
 };
 
 struct AsyncIteratorObject {
-    PyObject_HEAD std::shared_ptr<SubscriptionQueue> queue;
+    PyObject_HEAD MessageLoop loop;
     PyObject* wait;
     ReadyObject* ready;  // kept for reuse
     unsigned in_a_row;
@@ -47,23 +47,56 @@ PyObject* as_object(T* object) noexcept {
     return reinterpret_cast<PyObject*>(object);
 }
 
+/// Take a message that is there, without waiting: true and a new object (nullptr: an error).
+bool take_now(MessageLoop& loop, PyObject*& out) noexcept {
+    Message message;
+    try {
+        if (loop.next(message, Duration::zero()) != Waited::arrived) return false;
+        out = make_message(std::move(message));
+    } catch (...) {
+        out = set_current_error();
+    }
+    return true;
+}
+
+/// Set what an iteration over an ended subscription ends with; returns nullptr.
+PyObject* set_end(SubscriptionQueue& queue) noexcept {
+    try {
+        const bool clean = [&] {
+            const Inside inside(*queue.host);
+            return !queue.state->end;
+        }();
+        return clean ? nullptr : set_error(queue.ending());
+    } catch (...) {
+        return set_current_error();
+    }
+}
+
+/// The body is done, and the queue may end where its host wants it to.
+void end_loop(MessageLoop& loop) noexcept {
+    loop.come_back();
+    const std::shared_ptr<Host> host = loop.queue->host;
+    bury(host, std::move(loop.queue));
+    loop.~MessageLoop();
+}
+
 // --- for msg in sub -----------------------------------------------------------------------------
 
 PyObject* next_message(PyObject* self) noexcept {
     IteratorObject& iterator = as<IteratorObject>(self);
-    SubscriptionQueue& queue = *iterator.queue;
+    MessageLoop& loop = iterator.loop;
     Message message;
-    if (queue.pop(message)) return make_message(std::move(message));
+    if (loop.pop(message)) return make_message(std::move(message));
     try {
         Waited how;
         if (iterator.threads) {
             const Unlocked unlocked;
-            how = queue.next(message, Duration::max());
+            how = loop.next(message, Duration::max());
         } else {
-            how = queue.next(message, Duration::max());
+            how = loop.next(message, Duration::max());
         }
         if (how == Waited::arrived) return make_message(std::move(message));
-        if (how == Waited::ended) return set_end(queue, nullptr);
+        if (how == Waited::ended) return set_end(*loop.queue);
         const bool waits = iterator.threads;
         return set_error(Error(waits ? ErrorCode::cancelled : ErrorCode::usage_error,
                                waits ? "the wait was interrupted"
@@ -75,9 +108,7 @@ PyObject* next_message(PyObject* self) noexcept {
 
 void end_iterator(PyObject* self) noexcept {
     IteratorObject& iterator = as<IteratorObject>(self);
-    const std::shared_ptr<Host> host = iterator.queue->host;
-    bury(host, std::move(iterator.queue));
-    iterator.queue.~shared_ptr();
+    end_loop(iterator.loop);
     PyTypeObject* const type = Py_TYPE(self);
     PyObject_Free(self);
     Py_DECREF(type);
@@ -138,17 +169,29 @@ PyObject* anext(PyObject* self) noexcept {
     const Clock::time_point now = Clock::now();
     if (iterator.in_a_row == 0) iterator.row_began = now;
     if (iterator.in_a_row < most_in_a_row && now - iterator.row_began < longest_row &&
-        take_now(*iterator.queue, message)) {
+        take_now(iterator.loop, message)) {
         ++iterator.in_a_row;
         return message ? make_ready(iterator, message) : nullptr;
     }
-    // The face makes a turn of the loop first when messages in a row are why it is asked.
+    iterator.loop.come_back();
+    // The face makes a turn of the loop first when messages in a row are why it is asked. It takes
+    // with us, so that the body has the message in hand.
     PyObject* const in_a_row = PyBool_FromLong(iterator.in_a_row != 0);
     iterator.in_a_row = 0;
-    PyObject* const awaitable = PyObject_CallOneArg(iterator.wait, in_a_row);
+    PyObject* const awaitable =
+        PyObject_CallFunctionObjArgs(iterator.wait, self, in_a_row, nullptr);
     Py_DECREF(in_a_row);
     return awaitable;
 }
+
+PyObject* try_next(PyObject* self, PyObject*) noexcept {
+    PyObject* message;
+    if (take_now(as<AsyncIteratorObject>(self).loop, message)) return message;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef async_iterator_methods[] = {{"try_next", &try_next, METH_NOARGS, nullptr},
+                                        {nullptr, nullptr, 0, nullptr}};
 
 int traverse(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(as<AsyncIteratorObject>(self).wait);
@@ -166,9 +209,7 @@ void end_async_iterator(PyObject* self) noexcept {
     AsyncIteratorObject& iterator = as<AsyncIteratorObject>(self);
     clear(self);
     Py_XDECREF(as_object(iterator.ready));
-    const std::shared_ptr<Host> host = iterator.queue->host;
-    bury(host, std::move(iterator.queue));
-    iterator.queue.~shared_ptr();
+    end_loop(iterator.loop);
     PyTypeObject* const type = Py_TYPE(self);
     PyObject_GC_Del(self);
     Py_DECREF(type);
@@ -193,37 +234,10 @@ PyType_Slot slot(int id, F* function) {
 
 }  // namespace
 
-bool take_now(SubscriptionQueue& queue, PyObject*& out) noexcept {
-    Message message;
-    try {
-        if (!queue.pop(message) && queue.next(message, Duration::zero()) != Waited::arrived) {
-            return false;
-        }
-        out = make_message(std::move(message));
-    } catch (...) {
-        out = set_current_error();
-    }
-    return true;
-}
-
-PyObject* set_end(SubscriptionQueue& queue, PyObject* clean_end) noexcept {
-    try {
-        const bool clean = [&] {
-            const Inside inside(*queue.host);
-            return !queue.state->end;
-        }();
-        if (!clean) return set_error(queue.ending());
-        if (clean_end) PyErr_SetNone(clean_end);
-        return nullptr;
-    } catch (...) {
-        return set_current_error();
-    }
-}
-
 nb::object make_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads) {
     IteratorObject* const made = PyObject_New(IteratorObject, iterator_type);
     require(made != nullptr);
-    new (&made->queue) std::shared_ptr<SubscriptionQueue>(std::move(queue));
+    new (&made->loop) MessageLoop(std::move(queue));
     made->threads = threads;
     return nb::steal(as_object(made));
 }
@@ -231,7 +245,7 @@ nb::object make_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads)
 nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, nb::object wait) {
     AsyncIteratorObject* const made = PyObject_GC_New(AsyncIteratorObject, async_iterator_type);
     require(made != nullptr);
-    new (&made->queue) std::shared_ptr<SubscriptionQueue>(std::move(queue));
+    new (&made->loop) MessageLoop(std::move(queue));
     made->wait = wait.release().ptr();
     made->ready = nullptr;
     made->in_a_row = 0;
@@ -254,6 +268,7 @@ void bind_iterators(nb::module_&) {
 
     PyType_Slot async_iterator[] = {slot(Py_am_aiter, &itself),
                                     slot(Py_am_anext, &anext),
+                                    slot(Py_tp_methods, async_iterator_methods),
                                     slot(Py_tp_traverse, &traverse),
                                     slot(Py_tp_clear, &clear),
                                     slot(Py_tp_dealloc, &end_async_iterator),

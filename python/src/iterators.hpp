@@ -11,13 +11,9 @@ void bind_iterators(nb::module_& module);
 
 /// A type with __iter__ and __next__ that waits in the calling thread.
 nb::object make_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads);
-/// A type with __aiter__ and __anext__; `wait` is called when there is nothing at hand, or when it
-/// is time for another turn of the loop.
+/// A type with __aiter__ and __anext__. When there is nothing at hand, or when it is time for
+/// another turn of the loop, `wait` is called with the iterator, whose try_next() takes, and
+/// whether messages were taken in a row.
 nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, nb::object wait);
-
-/// Take a message that is there, without waiting: true and a new object (nullptr: an error).
-bool take_now(SubscriptionQueue& queue, PyObject*& out) noexcept;
-/// Set what an iteration over an ended subscription ends with; returns nullptr.
-PyObject* set_end(SubscriptionQueue& queue, PyObject* clean_end) noexcept;
 
 }  // namespace anynats::python

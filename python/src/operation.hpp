@@ -2,6 +2,8 @@
 // Dropping one that is not done cancels it.
 #pragma once
 
+#include <variant>
+
 #include <anynats/message.hpp>
 #include <anynats/operation.hpp>
 #include "native.hpp"
@@ -11,17 +13,19 @@ namespace anynats::python {
 /// A handle that can be asked more than once; dropped, it cancels what is not done.
 class NativeOperation {
 public:
-    NativeOperation(const NativeClient& client, std::shared_ptr<ResultState<Done>> state)
-        : host_(client.host), threads_(client.threads), done_(state), state_(std::move(state)) {}
-    NativeOperation(const NativeClient& client, std::shared_ptr<ResultState<Message>> state)
-        : host_(client.host), threads_(client.threads), message_(state), state_(std::move(state)) {}
+    template <class T>
+    NativeOperation(std::shared_ptr<Host> host, bool threads, std::shared_ptr<ResultState<T>> state)
+        : host_(std::move(host)), threads_(threads), typed_(state), state_(std::move(state)) {}
+    template <class T>
+    NativeOperation(const NativeClient& client, std::shared_ptr<ResultState<T>> state)
+        : NativeOperation(client.host, client.threads, std::move(state)) {}
     ~NativeOperation();
     NativeOperation(NativeOperation&&) = default;
     NativeOperation& operator=(NativeOperation&&) = delete;
 
     bool done() const noexcept { return state_->done(); }
     OperationState& state() noexcept { return *state_; }
-    /// Wait, and return None or the Message; raises the error.
+    /// Wait, and return None, the Message or the seconds; raises the error.
     nb::object result();
     void cancel();
 
@@ -29,10 +33,11 @@ private:
     void wait();
     std::shared_ptr<Host> host_;
     bool threads_ = false;
-    std::shared_ptr<ResultState<Done>> done_;        // one of
-    std::shared_ptr<ResultState<Message>> message_;  // these two
-    std::shared_ptr<OperationState> state_;
-    nb::object value_;  // the result, once it was taken
+    template <class T>
+    using State = std::shared_ptr<ResultState<T>>;
+    std::variant<State<Done>, State<Message>, State<Duration>> typed_;
+    std::shared_ptr<OperationState> state_;  // the same
+    nb::object value_;                       // the result, once it was taken
 };
 
 }  // namespace anynats::python

@@ -69,22 +69,6 @@ bool read_opt_str(PyObject* value, const char* name, std::optional<std::string>&
     return read_str(value, name, out.emplace());
 }
 
-bool read_str_list(PyObject* value, const char* name, std::vector<std::string>& out) {
-    out.clear();
-    if (PyUnicode_Check(value)) return read_str(value, name, out.emplace_back());
-    constexpr const char* wanted = "str or a list of str";
-    const bool is_list = PyList_Check(value) || PyTuple_Check(value) || PyIter_Check(value) ||
-                         (PySequence_Check(value) && !PyObject_CheckBuffer(value));
-    if (!is_list) return refuse_type(name, wanted, value);
-    const nb::object items = nb::steal(PySequence_List(value));
-    if (!items.is_valid()) return false;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.ptr()); ++i) {
-        PyObject* const item = PyList_GET_ITEM(items.ptr(), i);
-        if (!read_str(item, name, out.emplace_back())) return false;
-    }
-    return true;
-}
-
 bool read_duration(PyObject* value, const char* name, std::chrono::nanoseconds& out) {
     return read_seconds(value, name, out);
 }
@@ -115,6 +99,22 @@ bool read_opt_size(PyObject* value, const char* name, std::optional<std::size_t>
 }
 
 }  // namespace
+
+bool read_str_list(PyObject* value, const char* name, std::vector<std::string>& out) {
+    out.clear();
+    if (PyUnicode_Check(value)) return read_str(value, name, out.emplace_back());
+    constexpr const char* wanted = "str or a list of str";
+    const bool is_list = PyList_Check(value) || PyTuple_Check(value) || PyIter_Check(value) ||
+                         (PySequence_Check(value) && !PyObject_CheckBuffer(value));
+    if (!is_list) return refuse_type(name, wanted, value);
+    const nb::object items = nb::steal(PySequence_List(value));
+    if (!items.is_valid()) return false;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.ptr()); ++i) {
+        PyObject* const item = PyList_GET_ITEM(items.ptr(), i);
+        if (!read_str(item, name, out.emplace_back())) return false;
+    }
+    return true;
+}
 
 std::optional<SlowConsumerPolicy> read_policy(PyObject* value) {
     if (value == Py_None) return {};

@@ -132,6 +132,10 @@ std::optional<Error> check(const Options& options) {
                              "more than 0 s and at most 10 years")) {
         return error;
     }
+    if (auto error = outside("drain_timeout", options.drain_timeout, 1ns, ten_years,
+                             "more than 0 s and at most 10 years")) {
+        return error;
+    }
     if (auto error = outside("close_timeout", options.close_timeout, 0s, ten_years,
                              "at least 0 s and at most 10 years")) {
         return error;

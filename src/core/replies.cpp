@@ -37,7 +37,7 @@ void Replies::close(ReplyWait& wait) noexcept {
     slots_[wait.slot_].wait = nullptr;
     free_.push_back(wait.slot_);
     wait.table_ = nullptr;
-    --open_;
+    if (--open_ == 0) idle_.wake_all();
 }
 
 Replies::Delivery Replies::deliver(std::string_view token, Message message) {

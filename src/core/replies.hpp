@@ -56,6 +56,8 @@ public:
     bool waiting_before(std::uint64_t generation) const noexcept;
     void fail_before(std::uint64_t generation, const Error& error) noexcept;
     std::size_t open_count() const noexcept { return open_; }
+    /// Be woken when none is open any more.
+    void join_idle(Waiter& waiter) noexcept { idle_.join(waiter); }
     bool check() const noexcept;
 
 private:
@@ -75,6 +77,7 @@ private:
     std::vector<std::uint32_t> free_;
     std::uint64_t generation_;
     std::size_t open_ = 0;
+    WaitQueue idle_;
 };
 
 }  // namespace v0

@@ -7,34 +7,65 @@
 namespace anynats {
 inline namespace v0 {
 
+namespace {
+
+std::vector<Server>::iterator find(std::vector<Server>& servers, const ServerUrl& url) {
+    return std::find_if(servers.begin(), servers.end(),
+                        [&](const Server& s) { return s.url.same_place(url); });
+}
+
+}  // namespace
+
 ServerPool::ServerPool(std::vector<ServerUrl> given, const Options& options, Random& random)
     : max_failures_(options.max_reconnects),
       wait_min_(options.reconnect_wait_min),
       wait_max_(options.reconnect_wait_max),
       randomize_(options.randomize_servers),
       discover_(options.discovered_servers == DiscoveredServers::all) {
+    replace(std::move(given), false, random);
+}
+
+void ServerPool::replace(std::vector<ServerUrl> given, bool in_use, Random& random) {
+    std::vector<Server> fresh;
     for (ServerUrl& url : given) {
-        const bool known = std::any_of(servers_.begin(), servers_.end(),
-                                       [&](const Server& s) { return s.url.same_place(url); });
-        if (known) continue;
+        if (find(fresh, url) != fresh.end()) continue;
         Server server;
         server.url = std::move(url);
-        servers_.push_back(std::move(server));
+        fresh.push_back(std::move(server));
     }
-    if (!randomize_) return;
-    for (std::size_t i = servers_.size(); i > 1; --i) {
-        std::swap(servers_[i - 1], servers_[random.below(i)]);
+    if (randomize_) {
+        for (std::size_t i = fresh.size(); i > 1; --i) {
+            std::swap(fresh[i - 1], fresh[random.below(i)]);
+        }
     }
+    if (in_use) {
+        const auto same = find(fresh, current().url);
+        if (same != fresh.end()) {
+            Server known = std::move(current());
+            known.url = std::move(same->url);  // with the credentials given now
+            known.discovered = known.retired = false;
+            *same = std::move(known);
+            std::rotate(fresh.begin(), same, same + 1);
+        } else {
+            current().retired = true;
+            fresh.insert(fresh.begin(), std::move(current()));
+        }
+    }
+    servers_ = std::move(fresh);
 }
 
 void ServerPool::rotate() {
+    if (current().retired) {
+        servers_.erase(servers_.begin());
+        return;
+    }
     std::rotate(servers_.begin(), servers_.begin() + 1, servers_.end());
 }
 
 void ServerPool::failed(Time now, Random& random) {
     Server& server = current();
     ++server.failures;
-    if (max_failures_ && server.failures >= *max_failures_) {
+    if (server.retired || (max_failures_ && server.failures >= *max_failures_)) {
         servers_.erase(servers_.begin());
         return;
     }
@@ -78,9 +109,7 @@ bool ServerPool::merge(const std::vector<std::string>& connect_urls, Random& ran
     }
     for (ServerUrl& url : listed) {
         if (servers_.size() >= max_servers) break;
-        const bool known = std::any_of(servers_.begin(), servers_.end(),
-                                       [&](const Server& s) { return s.url.same_place(url); });
-        if (known) continue;
+        if (find(servers_, url) != servers_.end()) continue;
         Server server;
         server.url = std::move(url);
         server.discovered = true;

@@ -19,6 +19,7 @@ inline namespace v0 {
 struct Server {
     ServerUrl url;
     bool discovered = false;
+    bool retired = false;        // not of the pool any more, but still connected to
     std::uint32_t failures = 0;  // in a row; a stable connection resets them
     Time not_before = Time::min();
     std::uint64_t attempts = 0;
@@ -41,6 +42,8 @@ public:
     void left();
     /// The connection to the current server has proved itself.
     void stable() noexcept;
+    /// Begin anew with `given`. With `in_use` the current server stays the first until it is left.
+    void replace(std::vector<ServerUrl> given, bool in_use, Random& random);
     /// Merge what an INFO advertises; returns whether servers came or went.
     bool merge(const std::vector<std::string>& connect_urls, Random& random);
 

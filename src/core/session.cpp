@@ -13,22 +13,6 @@ inline namespace v0 {
 
 namespace {
 
-std::vector<ServerUrl> server_urls(const Options& options) {
-    std::vector<ServerUrl> all;
-    for (const std::string& text : options.servers) {
-        Result<std::vector<ServerUrl>> urls = parse_url_list(text);
-        if (!urls.ok()) throw_error(urls.error());
-        for (ServerUrl& url : *urls) {
-            if (url.scheme != "nats") {
-                throw_error(bad_argument("servers", url.shown(),
-                                         "only nats:// is supported by this version yet"));
-            }
-            all.push_back(std::move(url));
-        }
-    }
-    return all;
-}
-
 constexpr Duration memory_pause = std::chrono::milliseconds(10);  // when an attempt got none
 
 Error no_servers(const Error& last) noexcept {
@@ -68,8 +52,9 @@ Session::State::State(Options given, const Seed& seed, std::vector<ServerUrl> se
 
 Session::Session(Options options, const Seed& seed, Time now) {
     Options good = checked(std::move(options));
-    std::vector<ServerUrl> servers = server_urls(good);
-    state_ = std::make_unique<State>(std::move(good), seed, std::move(servers), now);
+    Result<std::vector<ServerUrl>> servers = server_urls(good.servers);
+    if (!servers.ok()) throw_error(servers.error());
+    state_ = std::make_unique<State>(std::move(good), seed, std::move(*servers), now);
 }
 
 Session::~Session() {

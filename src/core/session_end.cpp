@@ -57,6 +57,7 @@ void Session::State::leave_link(const Error& error) {
     std::string server = server_shown();
     last_error = error;
     fail_pongs(error);
+    end_drained(true);  // nothing more can come for them, and they are not resubscribed (B42)
     reset_link();
     counters.lost_publishes += outbound.broken();
     close_transport(epoch);
@@ -66,6 +67,7 @@ void Session::State::leave_link(const Error& error) {
         } else {
             replies.fail_all(error);
         }
+        disconnect_gatherings(moves, error);
     }
     enter(ConnectionState::reconnecting);
     tell({Event::Kind::disconnected, std::move(server), error, 0});

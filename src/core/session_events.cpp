@@ -139,7 +139,12 @@ Time Session::now() const noexcept {
 }
 
 ConnectionState Session::state() const noexcept {
-    return state_->state;
+    const bool draining = state_->draining && state_->state != ConnectionState::closed;
+    return draining ? ConnectionState::draining : state_->state;
+}
+
+bool Session::is_connected() const noexcept {
+    return state_->up();
 }
 
 const std::optional<Error>& Session::last_error() const noexcept {

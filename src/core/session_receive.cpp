@@ -147,6 +147,7 @@ void Session::State::on_message(const Frame& frame) {
         counters.duplicate_replies += outcome == Replies::Delivery::duplicate;
         return;
     }
+    if (sub->gathering && !gather(*sub, message)) return;
     const std::uint64_t dropped = sub->dropped;
     const bool was_slow = sub->slow;
     const Subscriptions::Delivery outcome = subscriptions.deliver(*sub, std::move(message));
@@ -171,6 +172,7 @@ void Session::State::on_pong() {
     if (link->pongs.empty()) return;  // one we did not ask for
     PongWait* wait = link->pongs.pop();
     ++link->first_pong;
+    end_drained();
     if (!wait) return;
     wait->state_ = nullptr;
     wait->wake();

@@ -81,6 +81,8 @@ Result<std::shared_ptr<SubscriptionState>> Session::subscribe(std::string_view s
     } else if (s.state == ConnectionState::closed) {
         refusal = Error(ErrorCode::closed, "subscribe: the client is closed");
         if (s.last_error) refusal = refusal->because(*s.last_error);
+    } else if (s.draining) {
+        refusal = Error(ErrorCode::draining, "subscribe: the client is being drained");
     } else if (s.options.max_subscriptions &&
                s.subscriptions.size() - (s.inbox ? 1 : 0) >= *s.options.max_subscriptions) {
         refusal = Error(ErrorCode::usage_error, "subscribe: max_subscriptions (" +
@@ -117,6 +119,10 @@ std::optional<Error> Session::unsubscribe(SubscriptionState& sub, std::uint64_t 
 
 std::size_t Session::take(SubscriptionState& sub, std::vector<Message>& out, std::size_t most) {
     return state_->subscriptions.take(sub, out, most);
+}
+
+void Session::discard(SubscriptionState& sub) noexcept {
+    state_->subscriptions.discard(sub);
 }
 
 std::string Session::new_inbox() {

@@ -14,6 +14,7 @@
 #include "core/parser.hpp"
 #include "core/random.hpp"
 #include "core/replies.hpp"
+#include "core/request_many.hpp"
 #include "core/server_pool.hpp"
 #include "core/subscriptions.hpp"
 #include "core/wait.hpp"
@@ -53,9 +54,14 @@ struct Link {
     Time next_ping = never;
     Time stable_at = never;  // when the connection has lasted long enough
     bool stable = false;
-    bool lame_duck = false;             // told
-    Time move_by = never;               // when to leave a lame duck at the latest
-    std::uint64_t moves_after = 0;      // requests older than this are waited for till then
+    bool lame_duck = false;         // told
+    Time move_by = never;           // when to leave a lame duck at the latest
+    std::uint64_t moves_after = 0;  // requests older than this are waited for till then
+    struct Drained {
+        std::uint64_t pong;  // with the number of this one all that was sent before has come
+        std::shared_ptr<SubscriptionState> sub;
+    };
+    Fifo<Drained> draining;
     bool owes_pong = false;             // for a PING that came before CONNECT was written
     std::optional<Error> server_error;  // an -ERR that explains the end of the connection
 };
@@ -83,6 +89,16 @@ struct Session::State {
     void fail_pongs(const Error& error) noexcept;
     void reset_link() noexcept;
     void close(std::optional<Error> why);
+
+    // session_drain.cpp: ending in order
+    std::vector<std::shared_ptr<SubscriptionState>> drain_all();
+    void drain(const std::vector<std::shared_ptr<SubscriptionState>>& subs);
+    void end_drained(bool all = false) noexcept;
+
+    // request_many.cpp: many replies to one request
+    bool gather(SubscriptionState& sub, const Message& message);
+    void stop_gathering(SubscriptionState& sub, std::optional<Error> why) noexcept;
+    void disconnect_gatherings(bool moves, const Error& error) noexcept;
 
     // session_receive.cpp: what the server says
     void parse();
@@ -125,6 +141,7 @@ struct Session::State {
     Replies replies;
     Outbound outbound;
     std::optional<Link> link;  // in place: a new one must not need memory
+    List<Gathering> gatherings;
     List<LiveOperation> operations;
     WaitQueue connected_waiters;  // told when connected, and when closed
 
@@ -133,6 +150,7 @@ struct Session::State {
     std::uint64_t epochs = 0;
     Time next_attempt = never;
     bool was_connected = false;
+    bool draining = false;  // nothing new may begin: when all is done the session will be closed
     std::size_t first_pass_left = 0;  // servers that the first connect has not tried yet
     std::optional<Error> last_error;
     std::optional<ServerInfo> info;
@@ -150,6 +168,9 @@ struct Session::State {
     const Error closed_error{ErrorCode::closed, "the client is closed"};
     const Error cancelled_error{ErrorCode::cancelled, "the operation was cancelled"};
 };
+
+/// The servers that URLs name; UsageError for the first one that cannot be used.
+Result<std::vector<ServerUrl>> server_urls(const std::vector<std::string>& texts);
 
 /// `error` with its cause; without it when memory is short.
 Error with_cause(const Error& error, const Error& cause) noexcept;

@@ -7,9 +7,13 @@
 #include <new>
 
 #include "core/chunk.hpp"
+#include "core/request_many.hpp"
 
 namespace anynats {
 inline namespace v0 {
+
+SubscriptionState::SubscriptionState() = default;
+SubscriptionState::~SubscriptionState() = default;
 
 std::shared_ptr<SubscriptionState> Subscriptions::add(std::string subject, std::string queue) {
     auto sub = std::make_shared<SubscriptionState>();
@@ -81,6 +85,7 @@ void Subscriptions::announce() noexcept {
     while (SubscriptionState* sub = news_.pop_front()) {
         if (sub->ended) {
             sub->waiters.wake_all();
+            sub->worked_off.wake_all();
             continue;
         }
         for (std::size_t n = sub->held.size(); n > 0 && sub->waiters.wake_one(); --n) {
@@ -95,6 +100,7 @@ std::size_t Subscriptions::take(SubscriptionState& sub, std::vector<Message>& ou
     const std::size_t taken = out.size() - before;
     if (sub.held.empty()) {
         sub.held_bytes = 0;
+        sub.worked_off.wake_all();
     } else {
         for (std::size_t i = before; i < out.size(); ++i) sub.held_bytes -= out[i].size();
         sub.waiters.wake_one();
@@ -105,9 +111,11 @@ std::size_t Subscriptions::take(SubscriptionState& sub, std::vector<Message>& ou
 }
 
 void Subscriptions::discard(SubscriptionState& sub) noexcept {
+    if (sub.held.empty()) return;
     sub.discarded += sub.held.size();
     sub.held.clear();
     sub.held_bytes = 0;
+    sub.worked_off.wake_all();
 }
 
 void Subscriptions::end(SubscriptionState& sub, std::optional<Error> why) noexcept {

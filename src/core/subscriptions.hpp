@@ -18,6 +18,18 @@
 namespace anynats {
 inline namespace v0 {
 
+/// Whoever has messages of a subscription in hand for its user: a batch, or a loop's body at work.
+class MessageHolder {
+public:
+    /// Whether some of them are not worked off; if so, it wakes `worked_off` when they are.
+    virtual bool busy() noexcept = 0;
+
+protected:
+    ~MessageHolder() = default;
+};
+
+struct Gathering;  // core/request_many.hpp
+
 /// One subscription. It outlives its place in the table as long as somebody holds it.
 struct SubscriptionState : ListHook {  // the hook: the session's list of subscriptions with news
     std::uint64_t sid = 0;
@@ -34,9 +46,18 @@ struct SubscriptionState : ListHook {  // the hook: the session's list of subscr
     std::uint64_t delivered = 0, dropped = 0, discarded = 0;
     bool touched = false;      // holds slices of the current chunk
     bool slow = false;         // dropped since it last had room: the event is told at the edge
+    bool draining = false;     // the server is told to send no more; ends when all has come
     bool ended = false;        // nothing more will come; what is held may still be taken
     std::optional<Error> end;  // why, when it was not asked for
-    WaitQueue waiters;
+    WaitQueue waiters;         // for messages, and for the end
+    WaitQueue worked_off;      // for the end, and for everything that came to be worked off
+    MessageHolder* holder = nullptr;
+    std::unique_ptr<Gathering> gathering;  // of replies to one request: when to end
+
+    SubscriptionState();
+    ~SubscriptionState();
+
+    bool idle() const noexcept { return held.empty() && !(holder && holder->busy()); }
 
     bool full(std::size_t more) const noexcept {
         return (max_messages && held.size() >= max_messages) ||
@@ -49,6 +70,10 @@ public:
     /// Add one with the next sid; sids are never used again (I09).
     std::shared_ptr<SubscriptionState> add(std::string subject, std::string queue);
     SubscriptionState* find(std::uint64_t sid) noexcept;
+    /// A live one, to be kept.
+    const std::shared_ptr<SubscriptionState>& share(const SubscriptionState& sub) {
+        return table_.find(sub.sid)->second;
+    }
     /// The oldest with this subject and queue.
     SubscriptionState* find_first(std::string_view subject, std::string_view queue) noexcept;
     void remove(std::uint64_t sid) noexcept;

@@ -25,8 +25,9 @@ public:
         return Error(ErrorCode::usage_error,
                      "nobody drives a bare session: feed it until the operation is done");
     }
-    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration) override {
-        if (queue.take(out)) return Waited::arrived;
+    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration,
+                            MessageLoop* loop) override {
+        if (queue.take(out, loop)) return Waited::arrived;
         return queue.state->ended ? Waited::ended : Waited::timed_out;
     }
 

@@ -66,6 +66,30 @@ Operation<Done> Client::flush(std::optional<Duration> timeout) {
     return {host_->flush(timeout), host_};
 }
 
+Subscription Client::request_many(std::string_view subject, std::string_view payload,
+                                  const RequestManyOptions& options, const Headers& headers) {
+    std::string block;
+    if (!headers.empty()) block = or_throw(header_block(headers));
+    return Subscription(or_throw(host_->request_many(subject, payload, options, block)));
+}
+
+Operation<Duration> Client::rtt(std::optional<Duration> timeout) {
+    return {host_->rtt(timeout), host_};
+}
+
+std::vector<std::string> Client::servers() const {
+    const Inside inside(*host_);
+    return host_->session().servers();
+}
+
+void Client::set_servers(const std::vector<std::string>& servers) {
+    if (const auto refusal = host_->set_servers(servers)) throw_error(*refusal);
+}
+
+Operation<Done> Client::drain(std::optional<Duration> timeout) {
+    return {host_->drain(timeout), host_};
+}
+
 void Client::reconnect() {
     host_->reconnect();
 }
@@ -142,6 +166,10 @@ void Subscription::unsubscribe(std::uint64_t limit) {
     queue_->unsubscribe(limit);
 }
 
+Operation<Done> Subscription::drain(std::optional<Duration> timeout) {
+    return {queue_->host->drain(queue_->state, timeout), queue_->host};
+}
+
 std::string Subscription::subject() const {
     return queue_->state->subject;
 }
@@ -159,15 +187,20 @@ std::uint64_t Subscription::dropped() const {
     return queue_->state->dropped;
 }
 
+Subscription::Iterator::Iterator(const Subscription& subscription)
+    : loop_(std::make_shared<MessageLoop>(subscription.queue_)) {
+    ++*this;
+}
+
 Subscription::Iterator& Subscription::Iterator::operator++() {
     message_ = Message();
-    switch (subscription_->queue_->next(message_, Duration::max())) {
+    switch (loop_->next(message_, Duration::max())) {
         case Waited::arrived:
             break;
         case Waited::ended: {
-            SubscriptionQueue& queue = *subscription_->queue_;
-            subscription_ = nullptr;
-            if (queue.state->end) throw_error(queue.ending());
+            const std::shared_ptr<SubscriptionQueue> queue = loop_->queue;
+            loop_.reset();
+            if (queue->state->end) throw_error(queue->ending());
             break;
         }
         default:

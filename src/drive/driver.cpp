@@ -126,7 +126,7 @@ void Driver::push() {
     if (session().size_to_send() != 0) last_write_ = now;
     const bool sent = connection_.flush(now);
     session().run_ready();
-    if (!sent || session().state() != ConnectionState::connected) attend();
+    if (!sent || !session().is_connected()) attend();
 }
 
 /// A write did not finish, or ended the connection: see to it that somebody waits for what follows.
@@ -143,7 +143,7 @@ void Driver::attend() {
 bool Driver::wait_for_room(std::size_t size) {
     const auto room = [&] {
         const std::size_t pending = session().pending_size();
-        if (session().state() != ConnectionState::connected || pending == 0 ||
+        if (!session().is_connected() || pending == 0 ||
             pending + size <= session().options().pending_limit) {
             return true;
         }
@@ -157,7 +157,7 @@ bool Driver::wait_for_room(std::size_t size) {
 /// Wake who waits for room when there may be some. Called before the lock is given up, because
 /// whoever reads may send too.
 void Driver::tell_room() noexcept {
-    if (session().state() == ConnectionState::connected && session().pending_size() >= too_full_) {
+    if (session().is_connected() && session().pending_size() >= too_full_) {
         return;
     }
     too_full_ = 0;
@@ -176,18 +176,19 @@ std::optional<Error> Driver::wait(OperationState& operation) {
     return Error(ErrorCode::cancelled, "the wait was interrupted");
 }
 
-Waited Driver::wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) {
+Waited Driver::wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
+                                MessageLoop* loop) {
     Inside inside(*this);
     SubscriptionState& sub = *queue.state;
-    if (queue.take(out)) return Waited::arrived;
+    if (queue.take(out, loop)) return Waited::arrived;
     if (sub.ended) return Waited::ended;
     if (timeout <= Duration::zero()) {
         if (lead_ == Lead::caller) return Waited::timed_out;
         connection_.drive(clock());  // nobody else is reading just now: look at the socket once
-        return queue.take(out) ? Waited::arrived : Waited::timed_out;
+        return queue.take(out, loop) ? Waited::arrived : Waited::timed_out;
     }
     bool taken = false;
-    const auto finished = [&] { return (taken = queue.take(out)) || sub.ended; };
+    const auto finished = [&] { return (taken = queue.take(out, loop)) || sub.ended; };
     const auto join = [&](Waiter& self) { sub.waiters.join(self); };
     const Waited how = wait_until(after(clock(), timeout), finished, join);
     if (how == Waited::arrived) return taken ? Waited::arrived : Waited::ended;

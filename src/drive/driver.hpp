@@ -36,7 +36,8 @@ public:
     void push() override;
     bool wait_for_room(std::size_t size) override;
     std::optional<Error> wait(OperationState& operation) override;
-    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) override;
+    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
+                            MessageLoop* loop) override;
 
     /// For the background thread: the descriptor is readable, or the time has come.
     void tick(bool readable);

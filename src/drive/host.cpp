@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "ops/core_ops.hpp"
+#include "ops/drain.hpp"
 #include "ops/start.hpp"
 
 namespace anynats {
@@ -20,18 +21,32 @@ void Host::detach(OperationState& operation) noexcept {
     operation.detach();
 }
 
+/// Inside: make the call, and again when there was no room and there is; its refusal, if any.
+template <class Call>
+std::optional<Error> Host::when_there_is_room(std::size_t size, Call call) {
+    for (;;) {
+        std::optional<Error> refusal = call();
+        if (!refusal || refusal->code() != ErrorCode::would_block) return refusal;
+        if (!wait_for_room(size)) return refusal;
+    }
+}
+
+/// Outside: run a task as an operation.
+template <class T>
+std::shared_ptr<ResultState<T>> Host::run(const char* name, Task<T> task) {
+    auto operation = start(session(), name, std::move(task));
+    if (started()) push();
+    return operation;
+}
+
 std::optional<Error> Host::publish(std::string_view subject, std::string_view payload,
                                    std::string_view reply, std::string_view header_block) {
     Inside inside(*this);
-    for (;;) {
-        std::optional<Error> refusal = session().publish(subject, payload, reply, header_block);
-        if (!refusal) break;
-        if (refusal->code() != ErrorCode::would_block) return refusal;
-        // No less than what the session counts for it, or we would ask again and again.
-        const std::size_t size =
-            subject.size() + reply.size() + header_block.size() + payload.size() + 64;
-        if (!wait_for_room(size)) return refusal;
-    }
+    // No less than what the session counts for it, or we would ask again and again.
+    const std::size_t size =
+        subject.size() + reply.size() + header_block.size() + payload.size() + 64;
+    const auto call = [&] { return session().publish(subject, payload, reply, header_block); };
+    if (auto refusal = when_there_is_room(size, call)) return refusal;
     if (published()) push();
     return {};
 }
@@ -45,11 +60,28 @@ Result<std::shared_ptr<SubscriptionQueue>> Host::subscribe(std::string_view subj
     return std::make_shared<SubscriptionQueue>(shared_from_this(), std::move(*state));
 }
 
+Result<std::shared_ptr<SubscriptionQueue>> Host::request_many(std::string_view subject,
+                                                              std::string_view payload,
+                                                              const RequestManyOptions& options,
+                                                              std::string_view header_block) {
+    Inside inside(*this);
+    session().advance(clock());
+    std::shared_ptr<SubscriptionState> state;
+    const auto call = [&]() -> std::optional<Error> {
+        auto made = session().request_many(subject, payload, options, header_block);
+        if (!made.ok()) return made.error();
+        state = std::move(*made);
+        return {};
+    };
+    const std::size_t size = subject.size() + header_block.size() + payload.size() + 128;
+    if (auto refusal = when_there_is_room(size, call)) return std::move(*refusal);
+    if (started()) push();
+    return std::make_shared<SubscriptionQueue>(shared_from_this(), std::move(state));
+}
+
 std::shared_ptr<ResultState<Done>> Host::connect() {
     Inside inside(*this);
-    auto operation = start(session(), "connect", anynats::connect(session()));
-    if (started()) push();
-    return operation;
+    return run("connect", anynats::connect(session()));
 }
 
 std::shared_ptr<ResultState<Message>> Host::request(std::string_view subject,
@@ -59,19 +91,21 @@ std::shared_ptr<ResultState<Message>> Host::request(std::string_view subject,
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().request_timeout);
-    auto operation = start(session(), "request",
-                           anynats::request(session(), subject, payload, header_block, wait));
-    if (started()) push();
-    return operation;
+    return run("request", anynats::request(session(), subject, payload, header_block, wait));
 }
 
 std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().flush_timeout);
-    auto operation = start(session(), "flush", anynats::flush(session(), wait));
-    if (started()) push();
-    return operation;
+    return run("flush", anynats::flush(session(), wait));
+}
+
+std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout) {
+    Inside inside(*this);
+    session().advance(clock());
+    const Duration wait = timeout.value_or(session().options().flush_timeout);
+    return run("rtt", anynats::rtt(session(), wait));
 }
 
 void Host::reconnect() {
@@ -81,29 +115,60 @@ void Host::reconnect() {
     push();
 }
 
+std::optional<Error> Host::set_servers(const std::vector<std::string>& servers) {
+    Inside inside(*this);
+    session().advance(clock());
+    auto refusal = session().set_servers(servers);
+    push();
+    return refusal;
+}
+
+std::shared_ptr<ResultState<Done>> Host::drain(const std::shared_ptr<SubscriptionState>& sub,
+                                               std::optional<Duration> timeout) {
+    Inside inside(*this);
+    session().advance(clock());
+    const Duration wait = timeout.value_or(session().options().drain_timeout);
+    return run("drain", anynats::drain(session(), sub, wait));
+}
+
+std::shared_ptr<ResultState<Done>> Host::drain(std::optional<Duration> timeout) {
+    Inside inside(*this);
+    session().advance(clock());
+    const Duration wait = timeout.value_or(session().options().drain_timeout);
+    return run("drain", anynats::drain(session(), wait));
+}
+
 std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().close_timeout);
-    auto operation = start(session(), "close", anynats::close(session(), wait));
-    if (started()) push();
-    return operation;
+    return run("close", anynats::close(session(), wait));
 }
 
 // --- subscriptions ------------------------------------------------------------------------------
 
 SubscriptionQueue::~SubscriptionQueue() {
-    unsubscribe(0);
+    Inside inside(*host);
+    state->holder = nullptr;
+    host->session().unsubscribe(*state);
+    host->session().discard(*state);  // nobody can take it any more
+    host->session().run_ready();
+    if (host->published()) host->push();
 }
 
-bool SubscriptionQueue::pop(Message& out) {
-    const std::lock_guard<Mutex> lock(mutex_);
-    if (popped_ == batch_.size()) return false;
-    out = std::move(batch_[popped_++]);
+bool SubscriptionQueue::pop(Message& out, MessageLoop* loop) {
+    bool last;
+    {
+        const std::lock_guard<Mutex> lock(mutex_);
+        if (popped_ == batch_.size()) return false;
+        hand_out(out, loop);
+        last = awaited_ && bodies_ == 0 && popped_ == batch_.size();
+    }
+    if (last) worked_off();
     return true;
 }
 
-bool SubscriptionQueue::take(Message& out) {
+bool SubscriptionQueue::take(Message& out, MessageLoop* loop) {
     const std::lock_guard<Mutex> lock(mutex_);
     if (popped_ == batch_.size()) {
         batch_.clear();
@@ -112,13 +177,60 @@ bool SubscriptionQueue::take(Message& out) {
         const std::size_t most = state->waiters.empty() ? batch_size : 1;
         if (host->session().take(*state, batch_, most) == 0) return false;
     }
-    out = std::move(batch_[popped_++]);
+    hand_out(out, loop);
     return true;
+}
+
+/// With mutex_, and a message in the batch.
+void SubscriptionQueue::hand_out(Message& out, MessageLoop* loop) {
+    out = std::move(batch_[popped_++]);
+    if (!loop || loop->in_body) return;
+    loop->in_body = true;
+    ++bodies_;
+}
+
+bool SubscriptionQueue::busy() noexcept {
+    const std::lock_guard<Mutex> lock(mutex_);
+    awaited_ = bodies_ != 0 || popped_ != batch_.size();
+    return awaited_;
+}
+
+/// Tell those who wait for it that nothing is left in hand.
+void SubscriptionQueue::worked_off() noexcept {
+    try {
+        Inside inside(*host);
+        state->worked_off.wake_all();
+        host->session().run_ready();
+        if (host->started()) host->push();
+    } catch (const Error&) {  // not the loop's thread: who waits does so until the deadline
+    }
 }
 
 Waited SubscriptionQueue::next(Message& out, Duration timeout) {
     if (pop(out)) return Waited::arrived;
-    return host->wait_for_message(*this, out, timeout);
+    return host->wait_for_message(*this, out, timeout, nullptr);
+}
+
+bool MessageLoop::pop(Message& out) {
+    return queue->pop(out, this);
+}
+
+Waited MessageLoop::next(Message& out, Duration timeout) {
+    if (pop(out)) return Waited::arrived;
+    come_back();
+    return queue->host->wait_for_message(*queue, out, timeout, this);
+}
+
+void MessageLoop::come_back() noexcept {
+    if (!in_body) return;
+    in_body = false;
+    bool last;
+    {
+        const std::lock_guard<Mutex> lock(queue->mutex_);
+        --queue->bodies_;
+        last = queue->awaited_ && queue->bodies_ == 0 && queue->popped_ == queue->batch_.size();
+    }
+    if (last) queue->worked_off();
 }
 
 void SubscriptionQueue::unsubscribe(std::uint64_t limit) {
@@ -137,7 +249,9 @@ std::size_t SubscriptionQueue::pending() {
 Error SubscriptionQueue::ending() {
     Inside inside(*host);
     Error ended(ErrorCode::closed, "the subscription on \"" + state->subject + "\" has ended");
-    return state->end ? ended.because(*state->end) : ended;
+    if (!state->end) return ended;
+    // Of a request the end is the answer; that a subscription stood behind it is our business.
+    return state->gathering ? *state->end : ended.because(*state->end);
 }
 
 }  // namespace v0

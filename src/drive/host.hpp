@@ -13,11 +13,13 @@
 #include <anynats/session.hpp>
 #include "core/subscriptions.hpp"
 #include "drive/mutex.hpp"
+#include "ops/task.hpp"
 
 namespace anynats {
 inline namespace v0 {
 
 struct SubscriptionQueue;
+struct MessageLoop;
 
 /// How a wait for a message ended.
 enum class Waited { arrived, timed_out, ended, interrupted };
@@ -43,8 +45,10 @@ public:
     virtual void push() = 0;
     /// Inside: wait until there is room for `size` bytes; false where that cannot be waited for.
     virtual bool wait_for_room(std::size_t size) = 0;
-    /// Outside: wait until `queue` yields a message, for at most `timeout` (zero: do not wait).
-    virtual Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) = 0;
+    /// Outside: wait until `queue` yields a message, for at most `timeout` (zero: do not wait). A
+    /// loop that asks for it has it in hand at once.
+    virtual Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
+                                    MessageLoop* loop) = 0;
 
     // --- what the user calls, once for all of them -----------------------------------------------
     void cancel(OperationState& operation) noexcept override;
@@ -54,18 +58,35 @@ public:
                                  std::string_view reply, std::string_view header_block);
     Result<std::shared_ptr<SubscriptionQueue>> subscribe(std::string_view subject,
                                                          const SubscribeOptions& options);
+    Result<std::shared_ptr<SubscriptionQueue>> request_many(std::string_view subject,
+                                                            std::string_view payload,
+                                                            const RequestManyOptions& options,
+                                                            std::string_view header_block);
     std::shared_ptr<ResultState<Done>> connect();
     std::shared_ptr<ResultState<Message>> request(std::string_view subject,
                                                   std::string_view payload,
                                                   std::string_view header_block,
                                                   std::optional<Duration> timeout);
     std::shared_ptr<ResultState<Done>> flush(std::optional<Duration> timeout);
+    std::shared_ptr<ResultState<Duration>> rtt(std::optional<Duration> timeout);
     void reconnect();
+    std::optional<Error> set_servers(const std::vector<std::string>& servers);
+    /// One subscription, or the whole client. For at most Options::drain_timeout, unless told
+    /// otherwise.
+    std::shared_ptr<ResultState<Done>> drain(const std::shared_ptr<SubscriptionState>& subscription,
+                                             std::optional<Duration> timeout);
+    std::shared_ptr<ResultState<Done>> drain(std::optional<Duration> timeout);
     /// For at most Options::close_timeout, unless told otherwise.
     std::shared_ptr<ResultState<Done>> close(std::optional<Duration> timeout = {});
 
 protected:
     Session* session_ = nullptr;  // set by the constructor of what owns it
+
+private:
+    template <class Call>
+    std::optional<Error> when_there_is_room(std::size_t size, Call call);
+    template <class T>
+    std::shared_ptr<ResultState<T>> run(const char* name, Task<T> task);
 };
 
 /// The time between enter and leave.
@@ -80,17 +101,39 @@ private:
     Host& host_;
 };
 
+/// A loop over a subscription. From the message it was given until it comes back for the next one
+/// its body is at work, which drain() waits for. It ends with its loop, also by `break`.
+struct MessageLoop {
+    explicit MessageLoop(std::shared_ptr<SubscriptionQueue> queue_) : queue(std::move(queue_)) {}
+    MessageLoop(const MessageLoop&) = delete;
+    MessageLoop& operator=(const MessageLoop&) = delete;
+    ~MessageLoop() { come_back(); }
+
+    /// As those of the queue.
+    bool pop(Message& out);
+    Waited next(Message& out, Duration timeout);
+    void come_back() noexcept;
+
+    std::shared_ptr<SubscriptionQueue> queue;
+    bool in_body = false;
+};
+
 /// A subscription as its users share it. Messages come from the session a batch at a time, in
 /// order; several threads may take from it, and each message goes to one of them.
-struct SubscriptionQueue {
+struct SubscriptionQueue final : MessageHolder {
+    /// Inside.
     SubscriptionQueue(std::shared_ptr<Host> host_, std::shared_ptr<SubscriptionState> state_)
-        : host(std::move(host_)), state(std::move(state_)) {}
+        : host(std::move(host_)), state(std::move(state_)) {
+        state->holder = this;
+    }
     ~SubscriptionQueue();
 
-    /// Take a message from the batch at hand. Outside or inside.
-    bool pop(Message& out);
+    /// Outside: take a message from the batch at hand.
+    bool pop(Message& out, MessageLoop* loop = nullptr);
     /// Inside: take one from the batch or else from the session.
-    bool take(Message& out);
+    bool take(Message& out, MessageLoop* loop);
+    /// Inside: whether messages are in the batch or in the body of a loop.
+    bool busy() noexcept override;
     /// Outside: pop, or wait as Host::wait_for_message does.
     Waited next(Message& out, Duration timeout);
     /// Outside.
@@ -103,10 +146,16 @@ struct SubscriptionQueue {
     const std::shared_ptr<SubscriptionState> state;
 
 private:
+    friend struct MessageLoop;
+    void worked_off() noexcept;
+    void hand_out(Message& out, MessageLoop* loop);
+
     static constexpr std::size_t batch_size = 512;  // messages: bounds what limits do not see
     Mutex mutex_;
     std::vector<Message> batch_;
     std::size_t popped_ = 0;
+    std::size_t bodies_ = 0;  // loops at work on a message
+    bool awaited_ = false;    // somebody waits for all of this to be worked off
 };
 
 }  // namespace v0

@@ -66,9 +66,10 @@ std::optional<Error> LoopHost::wait(OperationState&) {
                  "waiting here would block the event loop that drives this client");
 }
 
-Waited LoopHost::wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) {
+Waited LoopHost::wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
+                                  MessageLoop* loop) {
     enter();
-    if (queue.take(out)) return Waited::arrived;
+    if (queue.take(out, loop)) return Waited::arrived;
     if (queue.state->ended) return Waited::ended;
     return timeout <= Duration::zero() ? Waited::timed_out : Waited::interrupted;
 }

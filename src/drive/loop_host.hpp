@@ -30,7 +30,8 @@ public:
     void push() override;
     bool wait_for_room(std::size_t) override { return false; }
     std::optional<Error> wait(OperationState& operation) override;
-    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout) override;
+    Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
+                            MessageLoop* loop) override;
 
     // --- for the loop ----------------------------------------------------------------------------
     int fd() const noexcept { return connection_.poll_fd(); }

@@ -2,7 +2,7 @@
 // GCC 12.2 fences: co_await stands alone in its statement, parameters come by value.
 #include "ops/core_ops.hpp"
 
-#include <cstdio>
+#include "ops/texts.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -11,23 +11,11 @@ namespace {
 
 constexpr std::string_view request_on = "request on \"";
 
-std::string in_seconds(Duration time) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g s", std::chrono::duration<double>(time).count());
-    return text;
-}
-
 /// One wait for the connection to come up, or for the session to be closed.
 class ConnectedWait : public Wait {
 public:
     explicit ConnectedWait(Session& session) { session.inner().connected_waiters.join(*this); }
 };
-
-Error closed_error(Session& session, std::string_view what) {
-    Error error(ErrorCode::closed, std::string(what) + ": the client is closed");
-    const std::optional<Error>& why = session.last_error();
-    return why ? error.because(*why) : error;
-}
 
 /// What a wait that the session ended is told: `what` failed, and why it cannot go on.
 Error ended_error(Session& session, const std::string& what, const Error& why) {
@@ -35,11 +23,33 @@ Error ended_error(Session& session, const std::string& what, const Error& why) {
     return Error(why.code(), what + ": the answer cannot come any more").because(why);
 }
 
+/// One PING and its PONG, for the operation `name`; returns the time between them.
+Task<Duration> ping(Session& session, const char* name, Duration timeout) {
+    const Time deadline = after(session.now(), timeout);
+    const auto late = [&session, name, timeout] {
+        return Error(ErrorCode::timeout_error, std::string(name) + " (" + session.server() +
+                                                   "): no PONG within " + in_seconds(timeout));
+    };
+    while (session.inner().away()) {
+        ConnectedWait wait(session);
+        co_await until(session, wait, deadline);
+        if (wait.timed_out()) co_return late();
+    }
+    if (session.state() == ConnectionState::closed) co_return closed_error(session, name);
+    const Time sent = session.now();
+    PongWait pong;
+    session.inner().await_pong(pong);
+    co_await until(session, pong, deadline);
+    if (pong.timed_out()) co_return late();
+    if (pong.error()) co_return ended_error(session, name, *pong.error());
+    co_return session.now() - sent;
+}
+
 }  // namespace
 
 Task<Done> connect(Session& session) {
     if (session.options().retry_on_failed_connect) co_return Done{};
-    while (session.state() == ConnectionState::connecting) {
+    while (session.inner().state == ConnectionState::connecting) {
         ConnectedWait wait(session);
         co_await until(session, wait, never);
     }
@@ -76,27 +86,17 @@ Task<Message> request(Session& session, std::string_view subject, std::string_vi
 }
 
 Task<Done> flush(Session& session, Duration timeout) {
-    const Time deadline = after(session.now(), timeout);
-    const auto late = [&session, timeout] {
-        return Error(ErrorCode::timeout_error,
-                     "flush (" + session.server() + "): no PONG within " + in_seconds(timeout));
-    };
-    while (session.inner().away()) {
-        ConnectedWait wait(session);
-        co_await until(session, wait, deadline);
-        if (wait.timed_out()) co_return late();
-    }
-    if (session.state() == ConnectionState::closed) co_return closed_error(session, "flush");
-    PongWait pong;
-    session.inner().await_pong(pong);
-    co_await until(session, pong, deadline);
-    if (pong.timed_out()) co_return late();
-    if (pong.error()) co_return ended_error(session, "flush", *pong.error());
+    auto pinged = co_await ping(session, "flush", timeout);
+    if (!pinged.ok()) co_return pinged.error();
     co_return Done{};
 }
 
+Task<Duration> rtt(Session& session, Duration timeout) {
+    return ping(session, "rtt", timeout);
+}
+
 Task<Done> close(Session& session, Duration timeout) {
-    if (session.state() == ConnectionState::connected && timeout > Duration::zero()) {
+    if (session.is_connected() && timeout > Duration::zero()) {
         session.inner().stay();  // the next server will not be waited for
         // Not being able to flush is no reason not to close; what was lost is counted.
         auto flushed = co_await flush(session, timeout);

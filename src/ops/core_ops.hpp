@@ -31,6 +31,10 @@ Task<Message> request(Session& session, std::string_view subject, std::string_vi
 /// disconnected it waits for the connection first, within the same timeout.
 Task<Done> flush(Session& session, Duration timeout);
 
+/// How long a PING and its PONG take: what is buffered goes before the PING. Waits for the
+/// connection as flush does; that wait is not counted.
+Task<Duration> rtt(Session& session, Duration timeout);
+
 /// Send what is still buffered, for at most `timeout` (0: do not wait), then close.
 Task<Done> close(Session& session, Duration timeout);
 

@@ -17,7 +17,12 @@ import anynats
 import anynats.asyncio
 import anynats.sansio
 
-WAITING = frozenset(("publish", "request", "flush", "close", "next", "subscribe"))
+WAITING = frozenset(
+    (
+        *("publish", "subscribe", "next", "request", "request_many"),
+        *("flush", "rtt", "drain", "close"),
+    )
+)
 PATIENCE = 10.0  # seconds; more than any test needs, so that nothing hangs
 
 
@@ -81,6 +86,7 @@ class SansIo:
                     why = f"{action.host}:{action.port}: {error}"
                     self.session.transport_down(action.epoch, why, now)
                 else:
+                    self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.socket.setblocking(False)
                     self.session.transport_up(action.epoch, now)
             elif action.kind == "authenticate":
@@ -217,6 +223,36 @@ class Face:
             uvloop.run(body, debug=True)
         else:
             asyncio.run(body, debug=True)
+
+    async def drain_during(
+        self, client: Any, work: Coroutine[Any, Any, None], timeout: float = 60
+    ) -> None:
+        """Drain `client` while `work` goes on, as the face lets one do two things."""
+        if self.name == "blocking":
+            failed: list[BaseException] = []
+
+            def worker() -> None:
+                try:
+                    run_blocking(work)
+                except BaseException as error:
+                    failed.append(error)
+
+            thread = threading.Thread(target=worker)
+            thread.start()
+            try:
+                await client.drain(timeout)
+            finally:
+                thread.join(2 * PATIENCE)
+            assert not thread.is_alive()
+            assert not failed, failed
+        elif self.name == "sansio":
+            operation = client.inner.drain(timeout)
+            await work
+            client.wrap(operation)
+        else:
+            task = asyncio.create_task(work)
+            await client.drain(timeout)
+            await task
 
     async def sleep(self, client: Any, seconds: float) -> None:
         """Let time pass for the client, as its face does it."""

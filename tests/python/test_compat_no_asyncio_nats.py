@@ -249,3 +249,16 @@ def test_bad_publishes_send_nothing(
     msg = sub.recv_msg(5 * SECOND)
     assert msg is not None
     assert msg.subject == "good"
+
+
+def test_drain_keeps_what_is_on_its_way(nc: no_asyncio_nats.Client, other: anynats.Client) -> None:
+    subject = nc.new_inbox()
+    sub = nc.subscribe(subject)
+    nc.flush()
+    for i in range(1000):
+        other.publish(subject, b"%d" % i)
+    other.flush()
+    sub.drain()
+    taken = [sub.recv_msg(timeout=timedelta(seconds=5)) for _ in range(1000)]
+    assert [message["payload"] for message in taken if message] == [b"%d" % i for i in range(1000)]
+    assert sub.recv_msg() is None

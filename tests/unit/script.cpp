@@ -299,8 +299,7 @@ void World::recover() {
     write_budget = no_limit;
     settle();
     const auto wanted = [&] {
-        return session_->state() == ConnectionState::connected ||
-               session_->state() == ConnectionState::closed;
+        return session_->is_connected() || session_->state() == ConnectionState::closed;
     };
     for (int second = 0; second < 60 && !wanted(); ++second) after(1s);
     if (!wanted()) flaw("it does not recover within a minute");
@@ -317,7 +316,7 @@ void World::recover() {
         after(60s);
         if (session_->state() != ConnectionState::closed) {
             if (!flushed->done() || !flushed->result->ok()) flaw("the last flush failed");
-            if (session_->state() != ConnectionState::connected) flaw("it did not stay connected");
+            if (!session_->is_connected()) flaw("it did not stay connected");
             if (session_->pending_size()) flaw("bytes still wait after a flush");
             // The server's subscriptions are ours (I08).
             std::map<std::uint64_t, Wire::Sub> there = current_->subs;
@@ -407,7 +406,7 @@ void World::check() {
              << inner().outbound.count_publishes();
         flaw(text.str());
     }
-    if (up_told_ != (session_->state() == ConnectionState::connected) && !closed_told_) {
+    if (up_told_ != (session_->is_connected()) && !closed_told_) {
         flaw("the events and the state disagree");
     }
     for (const Tracked& op : tracked_) {
@@ -448,41 +447,64 @@ std::optional<Error> World::publish(std::string_view subject, std::string_view p
     return refusal;
 }
 
+/// Start the task that `make` makes, and expect it to end by `deadline`.
+template <class Make>
+auto World::run(const std::string& name, Time deadline, Make make) {
+    decltype(start(*session_, "", make())) operation;
+    user([&] { operation = start(*session_, "test", make()); });
+    track(name, operation, deadline);
+    settle();
+    return operation;
+}
+
 std::shared_ptr<ResultState<Message>> World::request(std::string_view subject,
                                                      std::string_view payload, Duration timeout) {
     ++accepted_[std::string(subject) + '|' + std::string(payload)];
-    std::shared_ptr<ResultState<Message>> operation;
+    return run("request " + std::string(payload), anynats::after(now_, timeout),
+               [&] { return anynats::request(*session_, subject, payload, {}, timeout); });
+}
+
+std::shared_ptr<SubscriptionState> World::request_many(std::string_view subject,
+                                                       const RequestManyOptions& options) {
+    ++accepted_[std::string(subject) + "|?"];
+    std::shared_ptr<SubscriptionState> sub;
     user([&] {
-        operation =
-            start(*session_, "request", anynats::request(*session_, subject, payload, {}, timeout));
+        auto result = session_->request_many(subject, "?", options);
+        if (result.ok()) sub = *result;
     });
-    track("request " + std::string(payload), operation, anynats::after(now_, timeout));
     settle();
-    return operation;
+    return sub;
 }
 
 std::shared_ptr<ResultState<Done>> World::flush(Duration timeout) {
-    std::shared_ptr<ResultState<Done>> operation;
-    user([&] { operation = start(*session_, "flush", anynats::flush(*session_, timeout)); });
-    track("flush", operation, anynats::after(now_, timeout));
-    settle();
-    return operation;
+    return run("flush", anynats::after(now_, timeout),
+               [&] { return anynats::flush(*session_, timeout); });
+}
+
+std::shared_ptr<ResultState<Duration>> World::rtt(Duration timeout) {
+    return run("rtt", anynats::after(now_, timeout),
+               [&] { return anynats::rtt(*session_, timeout); });
+}
+
+std::shared_ptr<ResultState<Done>> World::drain(Duration timeout) {
+    return run("drain", anynats::after(now_, timeout),
+               [&] { return anynats::drain(*session_, timeout); });
+}
+
+std::shared_ptr<ResultState<Done>> World::drain(const std::shared_ptr<SubscriptionState>& sub,
+                                                Duration timeout) {
+    if (!sub) return nullptr;  // there was no memory for it
+    return run("drain of " + sub->subject, anynats::after(now_, timeout),
+               [&] { return anynats::drain(*session_, sub, timeout); });
 }
 
 std::shared_ptr<ResultState<Done>> World::connect_op() {
-    std::shared_ptr<ResultState<Done>> operation;
-    user([&] { operation = start(*session_, "connect", anynats::connect(*session_)); });
-    track("connect", operation, never);
-    settle();
-    return operation;
+    return run("connect", never, [&] { return anynats::connect(*session_); });
 }
 
 std::shared_ptr<ResultState<Done>> World::close_op(Duration timeout) {
-    std::shared_ptr<ResultState<Done>> operation;
-    user([&] { operation = start(*session_, "close", anynats::close(*session_, timeout)); });
-    track("close", operation, anynats::after(now_, timeout));
-    settle();
-    return operation;
+    return run("close", anynats::after(now_, timeout),
+               [&] { return anynats::close(*session_, timeout); });
 }
 
 std::vector<std::string> World::take(const std::shared_ptr<SubscriptionState>& sub,

@@ -19,6 +19,7 @@
 
 #include "core/session_state.hpp"
 #include "ops/core_ops.hpp"
+#include "ops/drain.hpp"
 #include "ops/start.hpp"
 
 namespace script {
@@ -142,6 +143,12 @@ public:
     std::shared_ptr<ResultState<Message>> request(std::string_view subject,
                                                   std::string_view payload, Duration timeout = 1s);
     std::shared_ptr<ResultState<Done>> flush(Duration timeout = 1s);
+    std::shared_ptr<ResultState<Done>> drain(Duration timeout = 30s);
+    std::shared_ptr<ResultState<Done>> drain(const std::shared_ptr<SubscriptionState>& sub,
+                                             Duration timeout = 30s);
+    std::shared_ptr<ResultState<Duration>> rtt(Duration timeout = 1s);
+    std::shared_ptr<SubscriptionState> request_many(std::string_view subject,
+                                                    const RequestManyOptions& options = {});
     std::shared_ptr<ResultState<Done>> connect_op();
     std::shared_ptr<ResultState<Done>> close_op(Duration timeout = 2s);
     /// Payloads of what the subscription holds.
@@ -173,6 +180,8 @@ private:
     bool user(F call);
     template <class F>
     void driver(F call);
+    template <class Make>
+    auto run(const std::string& name, Time deadline, Make make);
     void feed(std::uint64_t epoch, std::string_view bytes);
     void act();
     void write();

@@ -289,6 +289,30 @@ TEST(Allocations, GivingUp) {
     });
 }
 
+TEST(Allocations, RequestMany) {
+    every_allocation("request_many", patient(), [](World& world) {
+        world.request_many("svc", {.timeout = 1s, .stall = 100ms});
+        world.request_many("nobody", {.timeout = 1s, .max_messages = 2});
+        world.after(2s);
+        world.request_many("svc", {.timeout = 10s});
+        world.eof();
+        world.after(5s);
+    });
+}
+
+TEST(Allocations, Drain) {
+    every_allocation("drain", patient(), [](World& world) {
+        const auto first = world.subscribe("a"), second = world.subscribe("b");
+        world.publish("a", "x");
+        world.publish("b", "x");
+        world.drain(first, 2s);
+        world.drain(5s);
+        world.take(first);
+        world.take(second);
+        world.after(6s);
+    });
+}
+
 TEST(Allocations, Close) {
     every_allocation("close", patient(), [](World& world) {
         world.subscribe("a");

@@ -101,12 +101,12 @@ TEST_F(LoopHostTest, TellsOneWaiterOfEachMessage) {
     ASSERT_FALSE(host->publish("x", "one", {}, {}));
     EXPECT_EQ(next_completions(), Tokens{1});
     Message message;
-    EXPECT_EQ(host->wait_for_message(*queue, message, 10s), Waited::arrived);
+    EXPECT_EQ(queue->next(message, 10s), Waited::arrived);
     EXPECT_EQ(message.payload(), "one");
     host->forget(1);
     // It never waits: `interrupted` means that somebody must ask to be told.
-    EXPECT_EQ(host->wait_for_message(*queue, message, 10s), Waited::interrupted);
-    EXPECT_EQ(host->wait_for_message(*queue, message, 0s), Waited::timed_out);
+    EXPECT_EQ(queue->next(message, 10s), Waited::interrupted);
+    EXPECT_EQ(queue->next(message, 0s), Waited::timed_out);
     ASSERT_FALSE(host->publish("x", "two", {}, {}));
     EXPECT_EQ(next_completions(), Tokens{2});
 }
@@ -132,7 +132,7 @@ TEST_F(LoopHostTest, SeveralMessagesAtOnceReachSeveralWaiters) {
     while (told.size() < 3) {
         for (const std::uint64_t token : next_completions()) {
             Message message;
-            EXPECT_EQ(host->wait_for_message(*queue, message, 0s), Waited::arrived);
+            EXPECT_EQ(queue->next(message, 0s), Waited::arrived);
             host->forget(token);
             told.push_back(token);
         }
@@ -148,7 +148,7 @@ TEST_F(LoopHostTest, TheEndOfASubscriptionTellsAll) {
     queue->unsubscribe(0);
     EXPECT_EQ(host->take_completions(), (Tokens{1, 2}));
     Message message;
-    EXPECT_EQ(host->wait_for_message(*queue, message, 10s), Waited::ended);
+    EXPECT_EQ(queue->next(message, 10s), Waited::ended);
     host->notify_message(*queue, 3);
     EXPECT_EQ(host->take_completions(), Tokens{3});
 }

@@ -1,0 +1,23 @@
+// See texts.hpp. Pure functions of their arguments; they may throw std::bad_alloc, which the
+// coroutine that asks turns into OutOfMemory.
+#include "ops/texts.hpp"
+
+#include <cstdio>
+
+namespace anynats {
+inline namespace v0 {
+
+std::string in_seconds(Duration time) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g s", std::chrono::duration<double>(time).count());
+    return text;
+}
+
+Error closed_error(Session& session, std::string_view what) {
+    Error error(ErrorCode::closed, std::string(what) + ": the client is closed");
+    const std::optional<Error>& why = session.last_error();
+    return why ? error.because(*why) : error;
+}
+
+}  // namespace v0
+}  // namespace anynats
