@@ -30,6 +30,8 @@ enum class SlowConsumerPolicy {
 enum class DiscoveredServers {
     /// All of them.
     all,
+    /// Those in the domain of one in `servers`.
+    same_domain,
     /// None: only those in `servers`.
     configured_only,
 };
@@ -80,8 +82,12 @@ struct Options {
     /// Try the servers in random order, not as listed. Default true.
     bool randomize_servers = true;
 
-    /// Which of the servers that a server tells about are used: all, or configured_only. Default
-    /// all.
+    /// Sans-IO: choose the server of each attempt yourself, with the action choose_server. Default
+    /// false.
+    bool ask_for_server = false;
+
+    /// Which of the servers that a server tells about are used: all; same_domain, those whose name
+    /// equals one in `servers` but for its first part; or configured_only. Default all.
     DiscoveredServers discovered_servers = DiscoveredServers::all;
 
     /// Time between two pings to the server. Default 60 s; more than 0 s.

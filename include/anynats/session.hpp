@@ -28,14 +28,24 @@ enum class ConnectionState { disconnected, connecting, connected, reconnecting, 
 
 ANYNATS_API std::string_view to_string(ConnectionState state) noexcept;
 
+/// A server of the pool, for whoever chooses the next one.
+struct ServerCandidate {
+    std::string url;  // shown without credentials
+    bool discovered = false;
+    std::uint64_t attempts = 0;  // in all
+    std::uint32_t failures = 0;  // in a row
+    Duration wait{};             // what its back-off still asks for
+};
+
 /// What the driver must do now. Each wish is told once.
 struct Action {
     enum class Kind {
         none,
-        connect,       // open a transport to host:port, then transport_up or transport_down
-        start_tls,     // upgrade the transport, then transport_up (with the issue on trust)
-        authenticate,  // find out the credentials, then credentials() or auth_failed()
-        close,         // close the transport of `epoch`; nothing needs to be told
+        choose_server,  // with Options::ask_for_server: say which one is next, server_chosen()
+        connect,        // open a transport to host:port, then transport_up or transport_down
+        start_tls,      // upgrade the transport, then transport_up (with the issue on trust)
+        authenticate,   // find out the credentials, then credentials() or auth_failed()
+        close,          // close the transport of `epoch`; nothing needs to be told
     };
     Kind kind = Kind::none;
     std::uint64_t epoch = 0;  // the attempt it belongs to
@@ -43,6 +53,7 @@ struct Action {
     std::uint16_t port = 0;
     Time deadline = never;  // of the whole attempt
     std::string nonce;
+    std::vector<ServerCandidate> servers = {};  // choose_server: the pool, in its order
 };
 
 ANYNATS_API std::string_view to_string(Action::Kind kind) noexcept;
@@ -124,6 +135,10 @@ public:
     // --- what the driver does -------------------------------------------------------------------
     Action next_action();
     bool has_action() const noexcept;
+    /// The answer to a choose_server action: an index into its `servers` and how long to wait
+    /// before it is dialled; an index beyond them leaves it to the pool. Not answered within
+    /// connect_timeout it is left to the pool too.
+    void server_chosen(std::uint64_t epoch, std::size_t index, Duration wait, Time now);
     void transport_up(std::uint64_t epoch, Time now);
     void transport_down(std::uint64_t epoch, Error error, Time now);
     /// The credentials that the server's URL and the options name, for an authenticate action.

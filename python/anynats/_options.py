@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, TypedDict
 
 Seconds: TypeAlias = float | timedelta
 SlowConsumerPolicy: TypeAlias = Literal["drop_new", "drop_old"]
-DiscoveredServers: TypeAlias = Literal["all", "configured_only"]
+DiscoveredServers: TypeAlias = Literal["all", "same_domain", "configured_only"]
 
 
 class Options(TypedDict, total=False):
@@ -47,9 +47,12 @@ class Options(TypedDict, total=False):
     s."""
     randomize_servers: bool
     """Try the servers in random order, not as listed. Default True."""
+    ask_for_server: bool
+    """Sans-IO: choose the server of each attempt yourself, with the action choose_server. Default
+    False."""
     discovered_servers: DiscoveredServers
-    """Which of the servers that a server tells about are used: all, or configured_only. Default
-    all."""
+    """Which of the servers that a server tells about are used: all; same_domain, those whose name
+    equals one in `servers` but for its first part; or configured_only. Default all."""
     ping_interval: Seconds
     """Time between two pings to the server. Default 60 s; more than 0 s."""
     max_pings_outstanding: int
@@ -122,6 +125,7 @@ OPTION_NAMES: frozenset[str] = frozenset(
         "reconnect_wait_max",
         "stable_after",
         "randomize_servers",
+        "ask_for_server",
         "discovered_servers",
         "ping_interval",
         "max_pings_outstanding",

@@ -33,6 +33,7 @@ __all__ = [
     "Message",
     "Operation",
     "Parser",
+    "ServerCandidate",
     "Session",
     "Subscription",
     "classify_error",
@@ -49,10 +50,25 @@ _T = TypeVar("_T")
 _SOMEWHERE = "nats://127.0.0.1:4222"
 
 
+class ServerCandidate(NamedTuple):
+    """A server of the pool, for whoever chooses the next one."""
+
+    url: str
+    """Shown without credentials."""
+    discovered: bool
+    """Told by a server, not given in `servers`."""
+    attempts: int
+    """To connect to it, in all."""
+    failures: int
+    """In a row."""
+    wait: float
+    """What its back-off still asks for, in seconds."""
+
+
 class Action(NamedTuple):
     """What the driver must do now; each is told once."""
 
-    kind: Literal["connect", "start_tls", "authenticate", "close"]
+    kind: Literal["choose_server", "connect", "start_tls", "authenticate", "close"]
     epoch: int
     """The attempt it belongs to: say it with every answer, a late one is then ignored."""
     host: str
@@ -62,6 +78,8 @@ class Action(NamedTuple):
     """connect: when the attempt ends, on the clock of `now`."""
     nonce: str
     """authenticate: what to sign; then call `credentials` or `auth_failed`."""
+    servers: list[ServerCandidate]
+    """choose_server (with the option ask_for_server): the pool; then call `server_chosen`."""
 
 
 class Operation(Generic[_T]):
@@ -163,7 +181,18 @@ class Session(_surface.Client):
     def next_action(self) -> Action | None:
         """Return what the driver must do now, or None."""
         action = self._native.next_action()
-        return None if action is None else Action(*action)
+        if action is None:
+            return None
+        *rest, servers = action
+        return Action(*rest, [ServerCandidate(*server) for server in servers])
+
+    def server_chosen(self, epoch: int, index: int, now: float, *, wait: Seconds = 0) -> None:
+        """Answer a choose_server action with a place in its `servers`; dial after `wait` seconds.
+
+        An index beyond the last leaves it to the pool's order, and so does no answer within the
+        option connect_timeout.
+        """
+        self._native.server_chosen(epoch, index, wait, now)
 
     def transport_up(self, epoch: int, now: float) -> None:
         """Tell that the transport of `epoch` is connected."""

@@ -54,9 +54,15 @@ nb::object next_action(Self& self) {
     if (action.kind == Action::Kind::none) return nb::none();
     nb::object deadline = nb::none();
     if (action.deadline != never) deadline = nb::cast(to_seconds(action.deadline));
+    nb::list servers;
+    for (const ServerCandidate& server : action.servers) {
+        servers.append(nb::make_tuple(to_str_object(server.url), server.discovered, server.attempts,
+                                      server.failures,
+                                      std::chrono::duration<double>(server.wait).count()));
+    }
     return nb::make_tuple(to_str_object(to_string(action.kind)), action.epoch,
                           to_str_object(action.host), action.port, deadline,
-                          to_str_object(action.nonce));
+                          to_str_object(action.nonce), servers);
 }
 
 std::optional<std::string> optional_text(Given value, const char* name) {
@@ -124,6 +130,13 @@ void bind_bare_client(nb::module_& module) {
              nb::arg("now"))
         .def_prop_ro("epoch", [](Self& self) { return self.session().epoch(); })
         .def("next_action", &next_action)
+        .def("server_chosen",
+             [](Self& self, std::uint64_t epoch, std::size_t index, Given wait, Given now) {
+                 std::optional<Duration> pause;
+                 require(read_timeout(wait.ptr(), pause, "wait"));
+                 self.session().server_chosen(epoch, index, pause.value_or(Duration()),
+                                              time_of(now));
+             })
         .def("transport_up", [](Self& self, std::uint64_t epoch,
                                 Given now) { self.session().transport_up(epoch, time_of(now)); })
         .def("transport_down",

@@ -14,19 +14,32 @@ std::vector<Server>::iterator find(std::vector<Server>& servers, const ServerUrl
                         [&](const Server& s) { return s.url.same_place(url); });
 }
 
+/// `n1.example.org` and `example.org` are of the domain `example.org`; an address is its own.
+std::string domain_of(const std::string& host) {
+    const bool address =
+        host.find(':') != host.npos || host.find_first_not_of("0123456789.") == host.npos;
+    const std::size_t dot = host.find('.');
+    const bool is_part = !address && dot != host.npos && host.find('.', dot + 1) != host.npos;
+    std::string domain = is_part ? host.substr(dot + 1) : host;
+    for (char& c : domain) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c;
+    return domain;
+}
+
 }  // namespace
 
 ServerPool::ServerPool(std::vector<ServerUrl> given, const Options& options, Random& random)
     : max_failures_(options.max_reconnects),
       wait_min_(options.reconnect_wait_min),
       wait_max_(options.reconnect_wait_max),
-      randomize_(options.randomize_servers),
-      discover_(options.discovered_servers == DiscoveredServers::all) {
+      discover_(options.discovered_servers),
+      randomize_(options.randomize_servers) {
     replace(std::move(given), false, random);
 }
 
 void ServerPool::replace(std::vector<ServerUrl> given, bool in_use, Random& random) {
     std::vector<Server> fresh;
+    std::vector<std::string> domains;
+    for (const ServerUrl& url : given) domains.push_back(domain_of(url.host));
     for (ServerUrl& url : given) {
         if (find(fresh, url) != fresh.end()) continue;
         Server server;
@@ -52,6 +65,19 @@ void ServerPool::replace(std::vector<ServerUrl> given, bool in_use, Random& rand
         }
     }
     servers_ = std::move(fresh);
+    domains_ = std::move(domains);
+}
+
+bool ServerPool::allows(const ServerUrl& discovered) const {
+    return discover_ == DiscoveredServers::all ||
+           std::find(domains_.begin(), domains_.end(), domain_of(discovered.host)) !=
+               domains_.end();
+}
+
+void ServerPool::choose(std::size_t index, Time not_before) {
+    const auto first = servers_.begin(), chosen = first + static_cast<std::ptrdiff_t>(index);
+    chosen->not_before = not_before;
+    std::rotate(first, chosen, chosen + 1);
 }
 
 void ServerPool::rotate() {
@@ -90,11 +116,11 @@ void ServerPool::stable() noexcept {
 }
 
 bool ServerPool::merge(const std::vector<std::string>& connect_urls, Random& random) {
-    if (!discover_) return false;
+    if (discover_ == DiscoveredServers::configured_only) return false;
     std::vector<ServerUrl> listed;
     for (const std::string& text : connect_urls) {
         Result<ServerUrl> url = parse_url(current().url.scheme + "://" + text);
-        if (url.ok()) listed.push_back(std::move(*url));
+        if (url.ok() && allows(*url)) listed.push_back(std::move(*url));
     }
     const auto lists = [&](const ServerUrl& url) {
         return std::any_of(listed.begin(), listed.end(),

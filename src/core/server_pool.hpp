@@ -44,6 +44,8 @@ public:
     void stable() noexcept;
     /// Begin anew with `given`. With `in_use` the current server stays the first until it is left.
     void replace(std::vector<ServerUrl> given, bool in_use, Random& random);
+    /// Make `index` the current server, to be tried at `not_before`.
+    void choose(std::size_t index, Time not_before);
     /// Merge what an INFO advertises; returns whether servers came or went.
     bool merge(const std::vector<std::string>& connect_urls, Random& random);
 
@@ -54,7 +56,11 @@ private:
     std::vector<Server> servers_;
     std::optional<std::uint32_t> max_failures_;
     Duration wait_min_, wait_max_;
-    bool randomize_, discover_;
+    bool allows(const ServerUrl& discovered) const;
+
+    std::vector<std::string> domains_;  // of the given ones
+    DiscoveredServers discover_;
+    bool randomize_;
 };
 
 }  // namespace v0

@@ -47,7 +47,7 @@ Session::State::State(Options given, const Seed& seed, std::vector<ServerUrl> se
     // An input tells a few things at most: from here on there is room for them without memory.
     actions.reserve(16);
     events.reserve(64);
-    begin_attempt();
+    if (!options.ask_for_server || !ask_for_server()) begin_attempt();
 }
 
 Session::Session(Options options, const Seed& seed, Time now) {
@@ -83,10 +83,18 @@ void Session::State::begin_attempt() {
 }
 
 void Session::State::schedule_attempt() {
+    choice = 0;
     if (pool.empty()) {
         close(no_servers(*last_error));
         return;
     }
+    if (!options.ask_for_server || !ask_for_server()) attempt_when_due();
+}
+
+/// The current server of the pool is the next: at once, or when its time has come.
+void Session::State::attempt_when_due() {
+    choice = 0;
+    choose_by = never;
     next_attempt = pool.current().not_before;
     if (next_attempt > now) return;
     try {
@@ -218,7 +226,7 @@ void Session::auth_failed(std::uint64_t epoch, Error error, Time now) {
 Time Session::next_timeout() const {
     const State& s = *state_;
     if (!s.ready.empty() || s.subscriptions.has_news()) return s.now;
-    Time next = std::min(s.timers.next(), s.next_attempt);
+    Time next = std::min({s.timers.next(), s.next_attempt, s.choose_by});
     next = std::min({next, s.link->attempt_deadline, s.link->next_ping, s.link->move_by});
     return s.link->stable ? next : std::min(next, s.link->stable_at);
 }
@@ -231,6 +239,7 @@ void Session::handle_timeout(Time now) {
 }
 
 void Session::State::on_time() {
+    if (now >= choose_by) attempt_when_due();
     if (now >= next_attempt) begin_attempt();
     if (now >= link->attempt_deadline) {
         attempt_failed(about_server(ErrorCode::connect_timeout,

@@ -120,7 +120,8 @@ void Session::State::close(std::optional<Error> why) {
     fail_pongs(closed);
     reset_link();
     link->phase = Link::Phase::closed;
-    next_attempt = never;
+    next_attempt = choose_by = never;
+    choice = 0;
     for (std::size_t n = actions.size(); n > 0; --n) {  // transports must be closed all the same
         Action action = actions.pop();
         if (action.kind == Action::Kind::close) actions.push(std::move(action));
@@ -142,8 +143,10 @@ void Session::reconnect() {
         s.leave_link(s.left_error);
         s.pool.left();
         s.schedule_attempt();
-    } else if (s.next_attempt != never) {
-        s.next_attempt = s.now;  // not waiting any longer
+    } else if (s.next_attempt != never || s.choice) {  // not waiting any longer
+        s.next_attempt = s.now;
+        s.choose_by = never;
+        s.choice = 0;
         s.on_time();
     }
     run_ready();

@@ -18,6 +18,8 @@ std::string_view to_string(Action::Kind kind) noexcept {
     switch (kind) {
         case Action::Kind::none:
             return "none";
+        case Action::Kind::choose_server:
+            return "choose_server";
         case Action::Kind::connect:
             return "connect";
         case Action::Kind::start_tls:

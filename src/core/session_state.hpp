@@ -73,6 +73,8 @@ struct Session::State {
     void begin_attempt();
     void schedule_attempt();
     void attempt_failed(Error error);
+    void attempt_when_due();
+    bool ask_for_server();
     void connected();
     void on_time();
     bool stale(std::uint64_t epoch) noexcept;
@@ -149,6 +151,8 @@ struct Session::State {
     ConnectionState state = ConnectionState::connecting;
     std::uint64_t epochs = 0;
     Time next_attempt = never;
+    std::uint64_t choice = 0;  // the epoch of the choose_server that is open, or 0
+    Time choose_by = never;
     bool was_connected = false;
     bool draining = false;  // nothing new may begin: when all is done the session will be closed
     std::size_t first_pass_left = 0;  // servers that the first connect has not tried yet

@@ -75,6 +75,9 @@ void Connection::State::carry_out(const Action& action, Time now) {
     switch (action.kind) {
         case Action::Kind::none:
             return;
+        case Action::Kind::choose_server:  // nobody here knows better than the pool
+            session.server_chosen(action.epoch, action.servers.size(), Duration::zero(), now);
+            return;
         case Action::Kind::connect:
             close_transport();
             epoch = action.epoch;

@@ -40,7 +40,7 @@ def test_the_handshake() -> None:
     with pytest.raises(anynats.UsageError, match="nobody drives"):
         operation.result()
     action = session.next_action()
-    assert action == ("connect", session.epoch, "host.example", 4333, 10.0, "")
+    assert action == ("connect", session.epoch, "host.example", 4333, 10.0, "", [])
     assert session.next_action() is None
     assert session.next_timeout() == 10.0
     session.transport_up(action.epoch, 5)
@@ -248,3 +248,24 @@ def test_a_parser_keeps_messages_alive() -> None:
     parser.feed(b"x" * 5 + b"\r\n")
     del parser
     assert bytes(view) == bytes(1000)
+
+
+def test_choosing_the_server() -> None:
+    urls = ["nats://one:1", "nats://two:2"]
+    session = sansio.Session(urls, now=1, ask_for_server=True, randomize_servers=False)
+    asked = session.next_action()
+    assert asked is not None
+    assert asked.kind == "choose_server"
+    assert asked.servers == [(url, False, 0, 0, 0.0) for url in urls]
+    session.server_chosen(asked.epoch, 1, 1, wait=2)
+    assert session.next_action() is None
+    assert session.next_timeout() == 3
+    session.handle_timeout(3)
+    action = session.next_action()
+    assert action is not None
+    assert (action.kind, action.host) == ("connect", "two")
+    session.transport_down(action.epoch, "refused", 3)
+    (again,) = (a for a in iter(session.next_action, None) if a.kind == "choose_server")
+    assert [(s.url, s.failures) for s in again.servers] == [(urls[0], 0), (urls[1], 1)]
+    with pytest.raises(anynats.UsageError, match="wait"):
+        session.server_chosen(again.epoch, 0, 3, wait=-1)

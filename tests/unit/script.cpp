@@ -121,6 +121,9 @@ void World::act() {
             case Action::Kind::none:
             case Action::Kind::start_tls:
                 break;
+            case Action::Kind::choose_server:
+                choices.push_back(std::move(action));
+                break;
             case Action::Kind::connect: {
                 if (current_ && current_->open) flaw("connects while a transport is open");
                 dialed.push_back(now_);

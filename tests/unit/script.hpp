@@ -169,6 +169,7 @@ public:
     std::uint64_t actions_done = 0;
     std::vector<Time> dialed;  // when each attempt began
     std::vector<Action> authentications;
+    std::vector<Action> choices;  // choose_server, for the test to answer
     /// FNV-1a of the trace; received and sent bytes are joined, however they were split.
     std::uint64_t trace_hash() const;
     std::vector<std::string> flaws;  // what a record-only world found (see record_flaws)

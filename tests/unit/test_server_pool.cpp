@@ -122,6 +122,47 @@ TEST(ServerPool, MergingKeepsOrderCurrentAndGivenServers) {
     EXPECT_EQ(hosts(pool), "x a b c y ");
 }
 
+TEST(ServerPool, OfOneDomain) {
+    Options options = in_order();
+    options.discovered_servers = DiscoveredServers::same_domain;
+    Random random(Seed{});
+    ServerPool pool(urls("n1.Example.org:1,10.0.0.1:1,localhost:1"), options, random);
+    pool.merge({"n2.example.org:1", "example.org:1", "n3.sub.example.org:1", "evil.org:1", "org:1",
+                "n1.example.org:2", "10.0.0.2:1", "10.0.0.1:2", "a.localhost:1", "localhost:2",
+                "[fe80::1]:1"},
+               random);
+    EXPECT_EQ(hosts(pool),
+              "n1.Example.org 10.0.0.1 localhost n2.example.org example.org n1.example.org "
+              "10.0.0.1 localhost ");
+}
+
+TEST(ServerPool, ReplacedKeepsTheOneInUse) {
+    Random random(Seed{});
+    ServerPool pool(urls("a:1,b:2"), in_order(), random);
+    pool.merge({"x:7"}, random);
+    pool.current().attempts = 5;
+    pool.replace(urls("c:3,A:1,d:4,c:3"), true, random);
+    EXPECT_EQ(hosts(pool), "A c d ") << "known, and now with the credentials given";
+    EXPECT_EQ(pool.current().attempts, 5u);
+    pool.replace(urls("e:5,f:6"), true, random);
+    EXPECT_EQ(hosts(pool), "A e f ");
+    pool.left();
+    EXPECT_EQ(hosts(pool), "e f ") << "it was not of the pool any more";
+    pool.replace(urls("g:7,h:8"), true, random);
+    pool.failed(Time(), random);
+    EXPECT_EQ(hosts(pool), "g h ");
+    pool.replace(urls("i:9"), false, random);
+    EXPECT_EQ(hosts(pool), "i ");
+}
+
+TEST(ServerPool, ChosenOneIsNext) {
+    Random random(Seed{});
+    ServerPool pool(urls("a:1,b:2,c:3"), in_order(), random);
+    pool.choose(2, Time(5s));
+    EXPECT_EQ(hosts(pool), "c a b ");
+    EXPECT_EQ(pool.current().not_before, Time(5s));
+}
+
 TEST(ServerPool, MergedServersAreRandomlyPlacedBehindTheCurrent) {
     Options options;
     std::map<std::string, int> second;
