@@ -186,7 +186,7 @@ class Session(_surface.Client):
         *rest, servers = action
         return Action(*rest, [ServerCandidate(*server) for server in servers])
 
-    def server_chosen(self, epoch: int, index: int, now: float, *, wait: Seconds = 0) -> None:
+    def server_chosen(self, epoch: int, index: int, now: float, *, wait: "Seconds" = 0) -> None:
         """Answer a choose_server action with a place in its `servers`; dial after `wait` seconds.
 
         An index beyond the last leaves it to the pool's order, and so does no answer within the
