@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from anynats.server import Server
+    from anynats.server import Cluster, Server
 
 
 @pytest.fixture
@@ -35,3 +35,12 @@ def nats_server_factory() -> Iterator[Callable[..., "Server"]]:
 def nats_server(nats_server_factory: Callable[..., "Server"]) -> "Server":
     """Return a running server of this test's own, with JetStream; its `url` is for `connect`."""
     return nats_server_factory(jetstream=True)
+
+
+@pytest.fixture
+def nats_cluster() -> Iterator["Cluster"]:
+    """Return a running cluster of three servers of this test's own; `urls` is for `connect`."""
+    from anynats.server import Cluster
+
+    with Cluster(3) as cluster:
+        yield cluster

@@ -1,5 +1,6 @@
 """anynats.server against the real nats-server: start, end, signals, errors, and how it is found."""
 
+import json
 import os
 import select
 import signal
@@ -8,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from anynats import _server_binary as binary
-from anynats.server import Server, ServerFailed, ServerNotFound, find_server
+from anynats.server import Cluster, Server, ServerFailed, ServerNotFound, find_server
 
 LIMIT = 10.0  # seconds; against hanging only
 
@@ -126,6 +128,27 @@ def test_lame_duck_ends_the_server() -> None:
         port = server.port
         server.start()  # one that ended by itself can be started again
         assert server.port == port
+
+
+def test_reload(nats_server_factory: Callable[..., Server]) -> None:
+    server = nats_server_factory(config="max_payload: 1000")
+    server.reload("max_payload: 2000")
+    assert b'"max_payload":2000' in ask(server.port, b"")
+    with pytest.raises(ServerFailed, match="Parse error"):
+        server.reload("no such { thing")
+    server.restart()
+    server.reload("max_payload: 3000")
+    assert b'"max_payload":3000' in ask(server.port, b"")
+    with pytest.raises(ServerFailed, match="started with config"):
+        nats_server_factory().reload("")
+
+
+def test_monitoring(nats_server_factory: Callable[..., Server]) -> None:
+    server = nats_server_factory(monitor=True)
+    with urllib.request.urlopen(server.monitoring_url + "/varz", timeout=LIMIT) as page:
+        assert json.load(page)["port"] == server.port
+    with pytest.raises(ServerFailed, match="monitor=True"):
+        _ = nats_server_factory().monitoring_url
 
 
 def test_a_stopped_server_cannot_be_signalled() -> None:
