@@ -251,23 +251,25 @@ class Server:
         """Send a signal through the guard and wait until it is sent."""
         if not self.running:
             raise ServerFailed(f"{number.name}: the server is not running{self._log_tail()}")
+        self._forward(number)
+
+    def _forward(self, number: signal.Signals) -> None:
+        """Send a signal to a server that may be about to end, or has ended just now."""
         assert self._guard is not None and self._guard.stdin is not None
         try:
             os.write(self._guard.stdin.fileno(), bytes([number]))
         except BrokenPipeError:
-            return  # the server has just ended; whoever asks next is told so
+            return  # whoever asks next is told so
         self._read_guard(SIGNAL_SECONDS, until=b".")
 
     def _end(self, number: signal.Signals, timeout: float) -> None:
         if self._guard is None:
             return
-        if self.running:
-            self._signal(number)
-        if self.running and number != signal.SIGKILL:
-            self._signal(signal.SIGCONT)  # a paused process would not see SIGTERM
+        self._forward(number)
+        if number != signal.SIGKILL:
+            self._forward(signal.SIGCONT)  # a paused process would not see SIGTERM
             self._read_guard(timeout, until=None)
-            if self.running:
-                self._signal(signal.SIGKILL)
+            self._forward(signal.SIGKILL)
         self._read_guard(STOP_SECONDS, until=None)
         self._forget_guard()
 

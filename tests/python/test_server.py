@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from anynats import _server_binary as binary
-from anynats.server import Cluster, Server, ServerFailed, ServerNotFound, find_server
+from anynats.server import Server, ServerFailed, ServerNotFound, find_server
 
 LIMIT = 10.0  # seconds; against hanging only
 
@@ -128,6 +128,14 @@ def test_lame_duck_ends_the_server() -> None:
         port = server.port
         server.start()  # one that ended by itself can be started again
         assert server.port == port
+
+
+def test_a_server_that_ends_by_itself_can_be_stopped() -> None:
+    for _ in range(20):
+        server = Server().start()
+        os.kill(server.pid, signal.SIGKILL)  # it may end before, between or after our signals
+        server.stop()
+        assert not server.running
 
 
 def test_reload(nats_server_factory: Callable[..., Server]) -> None:
