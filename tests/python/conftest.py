@@ -19,7 +19,11 @@ FACES = ("blocking", "asyncio", "uvloop", "sansio")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "face" in metafunc.fixturenames:
         only = os.environ.get("ANYNATS_FACE")
-        metafunc.parametrize("face", [only] if only else FACES, indirect=True)
+        faces = [only] if only else FACES
+        if metafunc.definition.path.parent.name == "network":
+            # To a network uvloop is what asyncio is.
+            faces = [name for name in faces if name != "uvloop"]
+        metafunc.parametrize("face", faces, indirect=True)
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ class SansIo:
         self.session = anynats.sansio.Session(servers, now=time.monotonic(), **options)
         self.socket: socket.socket | None = None
         self.epoch = 0
+        self.place = ""  # where the socket goes to
 
     def act(self) -> None:
         while action := self.session.next_action():
@@ -80,11 +81,11 @@ class SansIo:
             if action.kind == "connect":
                 self.close_socket()
                 self.epoch = action.epoch
+                self.place = f"{action.host}:{action.port}"
                 try:
                     self.socket = socket.create_connection((action.host, action.port), 5)
                 except OSError as error:
-                    why = f"{action.host}:{action.port}: {error}"
-                    self.session.transport_down(action.epoch, why, now)
+                    self.broke(error)
                 else:
                     self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.socket.setblocking(False)
@@ -103,7 +104,7 @@ class SansIo:
             except BlockingIOError:
                 return
             except OSError as error:
-                self.session.transport_down(self.epoch, str(error), time.monotonic())
+                self.broke(error)
                 return
 
     def read(self) -> None:
@@ -113,12 +114,16 @@ class SansIo:
         except BlockingIOError:
             return
         except OSError as error:
-            self.session.transport_down(self.epoch, str(error), time.monotonic())
+            self.broke(error)
             return
         if data:
             self.session.receive_data(self.epoch, data, time.monotonic())
         else:
             self.session.receive_eof(self.epoch, time.monotonic())
+
+    def broke(self, error: OSError) -> None:
+        why = f"{self.place}: {error}"
+        self.session.transport_down(self.epoch, why, time.monotonic())
 
     def close_socket(self) -> None:
         if self.socket:
