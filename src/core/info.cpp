@@ -146,8 +146,8 @@ std::string connect_json(const ConnectFields& fields) {
     connect["verbose"] = fields.verbose;
     connect["pedantic"] = fields.pedantic;
     connect["echo"] = fields.echo;
-    connect["headers"] = true;
-    connect["no_responders"] = true;
+    connect["headers"] = fields.headers;
+    connect["no_responders"] = fields.headers;
     connect["protocol"] = 1;
     connect["lang"] = "c++";
     connect["version"] = ANYNATS_VERSION;

@@ -33,11 +33,13 @@ Result<ServerInfo> parse_info(std::string_view json);
 /// What CONNECT says; empty optionals are left out.
 struct ConnectFields {
     bool verbose = false, pedantic = false, echo = true;
+    bool headers = true;  // the server takes them; it would refuse us if we claimed so in vain
     std::string name;
     std::optional<std::string> user, password, token, jwt, nkey, signature;
 };
 
-/// The JSON of a CONNECT line; lang, version, protocol 1, headers and no_responders are added.
+/// The JSON of a CONNECT line; lang, version, protocol 1 and no_responders (which come in headers)
+/// are added.
 std::string connect_json(const ConnectFields& fields);
 
 }  // namespace v0

@@ -3,9 +3,6 @@
 #include "core/outbound.hpp"
 
 #include <algorithm>
-#include <cstring>
-
-#include "core/writer.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -41,18 +38,7 @@ std::size_t Outbound::broken() noexcept {
     begun_ = 0;
     // Keep the publishes, in place: SUB and UNSUB are replayed from the table, PING and PONG
     // belong to the connection that is gone.
-    char* base = pending_.front();
-    const std::size_t size = pending_.size();
-    std::size_t kept = 0;
-    for (std::size_t at = 0; at < size;) {
-        const WrittenFrame frame = measure_written({base + at, size - at});
-        if (frame.is_publish) {
-            std::memmove(base + kept, base + at, frame.size);
-            kept += frame.size;
-        }
-        at += frame.size;
-    }
-    pending_.truncate(kept);
+    filter([](std::string_view, const WrittenFrame& frame) { return frame.is_publish; });
     return lost;
 }
 

@@ -7,9 +7,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "core/bytes.hpp"
+#include "core/writer.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -37,6 +39,14 @@ public:
     void sent(std::size_t n) noexcept;
     /// The connection broke. Returns how many publishes were begun and are lost (0 or 1).
     std::size_t broken() noexcept;
+    /// Give up the waiting publishes that `unwelcome` says so of, each as a whole frame; returns
+    /// how many. Before anything has been sent on this connection.
+    template <class Unwelcome>
+    std::size_t drop(Unwelcome unwelcome) noexcept {
+        return filter([&](std::string_view frame, const WrittenFrame& measured) {
+            return !measured.is_publish || !unwelcome(frame, measured);
+        });
+    }
     /// Give up everything; returns how many publishes that were.
     std::size_t clear() noexcept;
     /// Publishes that are waiting and have not been begun (walks the buffer; for checks).
@@ -45,6 +55,26 @@ public:
 private:
     static constexpr std::size_t all = static_cast<std::size_t>(-1);
     std::size_t sendable() const noexcept { return open_ ? std::min(most_, pending_.size()) : 0; }
+
+    /// Keep the frames that `keep` says so of, in place; returns how many went.
+    template <class Keep>
+    std::size_t filter(Keep keep) noexcept {
+        char* const base = pending_.front();
+        const std::size_t size = pending_.size();
+        std::size_t kept = 0, gone = 0;
+        for (std::size_t at = 0; at < size;) {
+            const WrittenFrame frame = measure_written({base + at, size - at});
+            if (keep({base + at, frame.size}, frame)) {
+                std::memmove(base + kept, base + at, frame.size);
+                kept += frame.size;
+            } else {
+                ++gone;
+            }
+            at += frame.size;
+        }
+        pending_.truncate(kept);
+        return gone;
+    }
 
     Bytes opening_, pending_;
     std::size_t most_ = all;  // bytes at the front of pending_ that this connection may still send

@@ -129,6 +129,7 @@ void Session::State::connected() {
     link->attempt_deadline = never;
     link->stable_at = after(now, options.stable_after);
     link->next_ping = after(now, options.ping_interval);
+    drop_unwelcome();
     outbound.open(true);
     last_error.reset();
     if (was_connected) ++counters.reconnects;
@@ -198,6 +199,7 @@ void Session::credentials(std::uint64_t epoch, const Credentials& credentials, T
     fields.verbose = s.options.verbose;
     fields.pedantic = s.options.pedantic;
     fields.echo = s.options.echo;
+    fields.headers = s.info->headers;
     fields.name = s.options.name;
     fields.user = credentials.user;
     fields.password = credentials.password;

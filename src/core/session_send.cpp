@@ -1,6 +1,8 @@
 // What the user says: publish, subscribe, unsubscribe, ping; and what a new connection must be
 // told again. Every argument is checked for bytes that would break framing, always (T20, I02).
 // A publish runs per message: it encodes into the outgoing buffer and does nothing else.
+#include <new>
+
 #include "core/session_state.hpp"
 #include "core/subject.hpp"
 #include "core/writer.hpp"
@@ -32,8 +34,8 @@ std::optional<Error> Session::State::no_room_for(std::size_t size) const {
 
 /// Look closely at a publish that seems wrong: what is wrong with it, if anything is.
 std::optional<Error> Session::State::refusal_of_publish(std::string_view subject,
-                                                        std::string_view reply, std::size_t body,
-                                                        std::size_t size) {
+                                                        std::string_view reply, bool with_headers,
+                                                        std::size_t body, std::size_t size) {
     std::optional<Error> refusal;
     if (const char* flaw = flaw_in_publish_subject(subject)) {
         refusal = bad_argument("subject", subject, flaw);
@@ -44,6 +46,9 @@ std::optional<Error> Session::State::refusal_of_publish(std::string_view subject
                         "publish on \"" + std::string(subject) + "\": " + std::to_string(body) +
                             " bytes with headers, the server takes at most " +
                             std::to_string(info->max_payload));
+    } else if (with_headers && info && !info->headers) {
+        refusal = Error(ErrorCode::usage_error, "publish on \"" + std::string(subject) +
+                                                    "\": this server does not take headers");
     } else {
         refusal = no_room_for(size);
     }
@@ -59,10 +64,12 @@ std::optional<Error> Session::publish(std::string_view subject, std::string_view
     const std::size_t size = subject.size() + reply.size() + body + 40;
     // One look at everything; which of it is wrong is found out apart.
     if (!is_publish_subject(subject) || !(reply.empty() || is_publish_subject(reply)) ||
-        (s.info && body > s.info->max_payload) ||
+        (s.info && (body > s.info->max_payload || (!header_block.empty() && !s.info->headers))) ||
         s.outbound.pending_size() + size > s.options.pending_limit ||
         s.state == ConnectionState::closed) {
-        if (auto refusal = s.refusal_of_publish(subject, reply, body, size)) return refusal;
+        const bool with_headers = !header_block.empty();
+        auto refusal = s.refusal_of_publish(subject, reply, with_headers, body, size);
+        if (refusal) return refusal;
     }
     encode_publish(s.outbound.pending(), subject, reply, header_block, payload);
     ++s.counters.out_messages;
@@ -148,6 +155,39 @@ void Session::State::replay() {
     for (SubscriptionState* sub : subscriptions.in_order()) {
         sub->before_link = sub->received;
         send_subscribe(outbound.opening(), *sub);
+    }
+}
+
+/// What waited for a connection may be more than this server takes, and it would end the connection
+/// for that, with everything behind it lost (I06). Told once, and to the requests among them.
+void Session::State::drop_unwelcome() noexcept {
+    std::optional<Error> why;
+    const std::size_t dropped = outbound.drop([&](std::string_view frame, const WrittenFrame& it) {
+        if (it.body <= info->max_payload && (!it.has_headers || info->headers)) return false;
+        if (!why) why = unwelcome(it.body);
+        const std::string_view reply = reply_of_written(frame);
+        if (!inbox_root.empty() && reply.starts_with(inbox_root)) {
+            replies.fail_token(reply.substr(inbox_root.size()), *why);
+        }
+        return true;
+    });
+    if (!why) return;
+    counters.lost_publishes += dropped;
+    tell({Event::Kind::error, server_shown(), std::move(why), 0});
+}
+
+Error Session::State::unwelcome(std::size_t body) const noexcept {
+    try {
+        if (body <= info->max_payload) {
+            return about_server(ErrorCode::usage_error,
+                                "a publish that waited has headers, which the server cannot take");
+        }
+        return about_server(ErrorCode::max_payload,
+                            "a publish that waited has " + std::to_string(body) +
+                                " bytes with headers, the server takes at most " +
+                                std::to_string(info->max_payload));
+    } catch (const std::bad_alloc&) {
+        return no_memory;
     }
 }
 

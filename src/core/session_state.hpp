@@ -113,11 +113,13 @@ struct Session::State {
 
     // session_send.cpp: what the user says
     void replay();
+    void drop_unwelcome() noexcept;
+    Error unwelcome(std::size_t body) const noexcept;
     void announce_new(SubscriptionState& sub);
     void send_subscribe(Bytes& out, const SubscriptionState& sub);
     std::optional<Error> no_room_for(std::size_t size) const;
     std::optional<Error> refusal_of_publish(std::string_view subject, std::string_view reply,
-                                            std::size_t body, std::size_t size);
+                                            bool with_headers, std::size_t body, std::size_t size);
     const std::string& reply_prefix();
     void await_pong(PongWait& wait);
     void forget_pong(PongWait& wait) noexcept;

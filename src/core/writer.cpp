@@ -159,12 +159,22 @@ WrittenFrame measure_written(std::string_view frames) noexcept {
     const std::size_t feed = frames.find('\n');
     if (feed == std::string_view::npos || feed == 0) return {frames.size(), false};
     const bool is_publish = frames.starts_with("PUB ") || frames.starts_with("HPUB ");
-    std::size_t size = feed + 1;
+    std::size_t size = feed + 1, body = 0;
     if (is_publish) {
         const char* const line_end = frames.data() + feed - 1;
-        size += number_before(frames.data(), line_end) + 2;
+        body = number_before(frames.data(), line_end);
+        size += body + 2;
     }
-    return {std::min(size, frames.size()), is_publish};
+    return {std::min(size, frames.size()), is_publish, frames.starts_with('H'), body};
+}
+
+std::string_view reply_of_written(std::string_view frame) noexcept {
+    std::string_view line = frame.substr(0, frame.find('\r'));
+    const auto blanks = std::count(line.begin(), line.end(), ' ');
+    if (blanks < (line.starts_with('H') ? 4 : 3)) return {};
+    line.remove_prefix(line.find(' ') + 1);  // the verb
+    line.remove_prefix(line.find(' ') + 1);  // the subject
+    return line.substr(0, line.find(' '));
 }
 
 }  // namespace v0

@@ -35,8 +35,12 @@ void encode_headers(Bytes& out, const Headers& headers);
 struct WrittenFrame {
     std::size_t size;
     bool is_publish;
+    bool has_headers = false;
+    std::size_t body = 0;  // of a publish: headers and payload
 };
 WrittenFrame measure_written(std::string_view frames) noexcept;
+/// The reply subject of a written publish, empty if it has none.
+std::string_view reply_of_written(std::string_view frame) noexcept;
 
 }  // namespace v0
 }  // namespace anynats

@@ -344,6 +344,38 @@ TEST(SessionReconnect, PendingLimitIsKept) {
     EXPECT_FALSE(world.publish("subject", "fits again"));
 }
 
+TEST(SessionReconnect, WhatTheNewServerWouldNotTakeIsGivenUp) {
+    World world(one_server());
+    world.connect();
+    world.after(2s);
+    world.eof();
+    auto large = world.request("large", std::string(200, 'x'));
+    auto small = world.request("small", "x");
+    EXPECT_FALSE(world.publish("a", std::string(101, 'x')));
+    EXPECT_FALSE(world.publish("a", std::string(100, 'x'), {}, "NATS/1.0\r\nk: v\r\n\r\n"));
+    EXPECT_FALSE(world.publish("a", "plain"));
+    world.lines();
+    world.new_events();
+    world.server("INFO {\"max_payload\":100}\r\n");
+    world.server("PONG\r\n");
+    const std::vector<ClientFrame> sent = world.client();
+    ASSERT_FALSE(sent.empty());
+    EXPECT_NE(sent[0].line.find("\"headers\":false,\"no_responders\":false"), std::string::npos)
+        << sent[0].line;
+    std::vector<std::string> subjects;
+    for (const ClientFrame& frame : sent) {
+        if (frame.publish()) subjects.push_back(frame.subject());
+    }
+    EXPECT_EQ(subjects, (std::vector<std::string>{"small", "a"}));
+    EXPECT_EQ(world.session().counters().lost_publishes, 3u);
+    EXPECT_EQ(world.new_events(), (std::vector<std::string>{"error", "reconnected"}));
+    ASSERT_TRUE(large->done()) << "its answer cannot come any more";
+    EXPECT_EQ(large->result->error().code(), ErrorCode::max_payload);
+    EXPECT_FALSE(small->done());
+    EXPECT_EQ(world.publish("a", "x", {}, "NATS/1.0\r\nk: v\r\n\r\n")->code(),
+              ErrorCode::usage_error);
+}
+
 TEST(SessionReconnect, PendingLimitZeroRefusesWhileDisconnectedOnly) {
     Options options = one_server();
     options.pending_limit = 0;

@@ -138,4 +138,18 @@ TEST(MeasureWritten, NeverBeyondWhatIsThere) {
     EXPECT_EQ(measure_written("PUB a 5\r\nhello\r\nPING\r\n").size, 16u);
 }
 
+TEST(Writer, RepliesAreFoundAgain) {
+    for (const std::string_view block : {"", "NATS/1.0\r\na: b\r\n\r\n"}) {
+        for (const std::string_view reply : {"", "r.1"}) {
+            Bytes out;
+            encode_publish(out, "s", reply, block, "x y z");
+            EXPECT_EQ(reply_of_written(out.view()), reply);
+            const WrittenFrame frame = measure_written(out.view());
+            EXPECT_EQ(frame.size, out.size());
+            EXPECT_EQ(frame.body, block.size() + 5);
+            EXPECT_EQ(frame.has_headers, !block.empty());
+        }
+    }
+}
+
 }  // namespace
