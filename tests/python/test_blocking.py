@@ -16,7 +16,6 @@ import pytest
 from stalled_server import StalledServer
 
 import anynats
-from anynats.server import Server
 
 LONG = bool(os.environ.get("ANYNATS_LONG"))
 
@@ -364,19 +363,6 @@ nc.close()
 # --- lifetimes -----------------------------------------------------------------------------------
 
 
-def test_dropping_ends(nats_server_factory: Callable[..., Server]) -> None:
-    server = nats_server_factory()
-    with anynats.connect(server.url) as watch:
-        nc = anynats.connect(server.url)
-        sub = nc.subscribe("dropped")
-        nc.flush()
-        del sub
-        gc.collect()
-        nc.flush()
-        with pytest.raises(anynats.NoResponders):
-            watch.request("dropped", timeout=5)
-
-
 def test_children_keep_the_connection(url: str) -> None:
     sub = anynats.connect(url).subscribe("kept")
     gc.collect()
@@ -391,20 +377,6 @@ def test_children_keep_the_connection(url: str) -> None:
                 continue
             return
     raise AssertionError("the subscription died with its client")
-
-
-def test_messages_outlive_everything(url: str) -> None:
-    with anynats.connect(url) as nc, nc.subscribe("outlive") as sub:
-        kept = []
-        for size in (10, 250, 3_000, 200_000):
-            nc.publish("outlive", b"p" * size, headers={"n": str(size)})
-            kept.append(sub.next(timeout=5))
-    del nc, sub
-    gc.collect()
-    for msg, size in zip(kept, (10, 250, 3_000, 200_000), strict=True):
-        assert msg.subject == "outlive"
-        assert bytes(memoryview(msg)) == msg.payload == b"p" * size
-        assert msg.headers["n"] == str(size)
 
 
 def test_publish_is_the_native_function(nc: anynats.Client) -> None:
