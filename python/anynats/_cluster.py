@@ -64,8 +64,8 @@ class Cluster:
         if size < 1:
             raise ValueError("a cluster has at least one node")
         self.name = name
-        options = {"jetstream": jetstream, "monitor": monitor, "config": config}
-        options |= {"args": args, "progress": progress}
+        options: dict[str, object] = {"jetstream": jetstream, "monitor": monitor}
+        options |= {"config": config, "args": args, "progress": progress}
         self._nodes: list[_Node] = []
         self._nodes += [_Node(self, f"{name}-{n}", **options) for n in range(1, size + 1)]
 

@@ -85,6 +85,7 @@ def test_nothing_is_forgotten(face: Face, nats_server_factory: Start) -> None:
             assert [msg.payload async for msg in over] == []
             assert await payloads(later, 1) == [b"subscribed while disconnected"]
             assert (nc.counters["reconnects"], nc.counters["lost_publishes"]) == (1, 0)
+            assert nc.counters["unknown_sid"] == 0, "the server was asked for too many"
             with pytest.raises(anynats.NoResponders):
                 await nc.request("nobody.home", timeout=5)
 

@@ -11,6 +11,7 @@ import pytest
 from face_support import Face
 from fault_proxy import Event, FaultProxy, Plan, Way
 from network_support import LONG, SOON, work_behind
+from wire_log import Books, balance, flush
 
 import anynats
 
@@ -35,6 +36,39 @@ def test_p05_reset_anywhere(
 
     face.run(body())
     assert len(proxy.conversations) == counters["attempts"] > 1
+
+
+@pytest.mark.parametrize("seed", range(20 if LONG else 2))
+def test_p05_reset_of_a_full_socket(
+    face: Face, behind: Behind, other: anynats.Client, seed: int
+) -> None:
+    """RST while a message is half written: it is lost and counted, never continued (I03, I05);
+    what waits behind it arrives."""
+    draw = random.Random(seed)
+    stop = Event(draw.randrange(1_000, 600_000), "pause", 3_600)
+    proxy = behind([Plan(up=Way(events=[stop]))], buffer=65_536)
+
+    async def body() -> None:
+        books = Books()
+        nc = await face.connect(proxy.url, pending_limit=64 << 20, **SOON)
+        async with nc:
+            witness = other.subscribe(nc.new_inbox())
+            other.flush()
+            for _ in range(40):
+                books.accepted.append((0, books.next_payload(300_000 + draw.randrange(1_000))))
+                await nc.publish(witness.subject, books.accepted[-1][1])
+            await face.sleep(nc, 0.02)
+            proxy.cut("reset")
+            await face.until(nc, lambda: nc.counters["reconnects"] == 1)
+            await flush(nc, books)
+            other.flush()
+            books.witnessed += [msg.payload for msg in iter(witness.try_next, None)]
+            witness.unsubscribe()
+            balance(books, proxy, nc.counters, sid=0)
+            assert nc.counters["lost_publishes"] == 1
+            assert 5 < len(books.witnessed) < 40
+
+    face.run(body())
 
 
 @pytest.mark.parametrize("how", ["close", "end"])

@@ -1,6 +1,7 @@
 """P-26, P-27, P-32: messages for nobody, floods of INFO, and every -ERR that a server knows."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ Behind = Callable[..., FaultProxy]
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds now."""
+    """Bytes of memory that this process holds now; 0 where a sanitizer keeps what is freed."""
+    if "asan" in os.environ.get("LD_PRELOAD", ""):
+        return 0
     status = Path("/proc/self/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     return int(found[1]) << 10 if found else 0
@@ -40,7 +43,7 @@ def test_p26_messages_for_nobody(face: Face, behind: Behind) -> None:
                 await nc.flush(timeout=10)
             assert nc.counters["unknown_sid"] == times
             assert nc.counters["in_bytes"] > times << 23
-            assert resident() - before < 24 << 20
+            assert resident() - before < 16 << 20
             assert (nc.counters["reconnects"], nc.counters["in_messages"]) == (0, 0)
 
     face.run(body())
