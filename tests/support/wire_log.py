@@ -222,14 +222,16 @@ async def work(
         take(books, sub)
 
 
-async def flush(nc: Any, books: Books) -> None:
-    """Flush; what was accepted on this same connection is then with the server."""
+async def flush(nc: Any, books: Books) -> bool:
+    """Flush; what was accepted on this same connection is then with the server. False when the
+    connection ended."""
     try:
         await nc.flush(timeout=5)
     except anynats.Disconnected:
-        return
+        return False
     now = nc.counters["reconnects"]
     books.flushed |= {name_of(p) for reconnects, p in books.accepted if reconnects == now}
+    return True
 
 
 def take(books: Books, sub: Any) -> None:
