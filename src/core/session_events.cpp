@@ -79,6 +79,14 @@ void Session::State::act(Action action) {
 
 void Session::State::tell(Event event) noexcept {
     trace(TraceRecord::Kind::event, anynats::to_string(event.kind));
+    if (event.kind == Event::Kind::discovered_servers && !events.empty()) {
+        // A flood of INFO must not push out what else happened (T09).
+        Event& newest = events[events.size() - 1];
+        if (newest.kind == event.kind) {
+            newest = std::move(event);
+            return;
+        }
+    }
     if (events.size() >= max_events) {
         events.pop();
         ++counters.events_left_out;

@@ -520,6 +520,22 @@ TEST(SessionReconnect, DiscoveredServersComeAndGo) {
     EXPECT_EQ(world.wire()->host, "d3");
 }
 
+TEST(SessionReconnect, NewsOfServersDoNotPushOutOtherNews) {
+    Session session(one_server(), seed_of(1), Time(1s));
+    session.transport_up(session.epoch(), Time(1s));
+    session.receive_data(session.epoch(), info, Time(1s));
+    session.credentials(session.epoch(), {}, Time(1s));
+    session.receive_data(session.epoch(), "PONG\r\n", Time(1s));
+    for (int i = 0; i < 2'000; ++i) {
+        const std::string urls = "\"connect_urls\":[\"h" + std::to_string(i) + ":1\"]";
+        session.receive_data(session.epoch(), info_with(urls), Time(1s));
+    }
+    EXPECT_EQ(session.next_event()->kind, Event::Kind::connected);
+    EXPECT_EQ(session.next_event()->kind, Event::Kind::discovered_servers);
+    EXPECT_FALSE(session.next_event());
+    EXPECT_EQ(session.counters().events_left_out, 0u);
+}
+
 TEST(SessionReconnect, DiscoveryCanBeSwitchedOff) {
     Options options = one_server();
     options.discovered_servers = DiscoveredServers::configured_only;
