@@ -86,6 +86,26 @@ def test_p40_one_connection_each(
     assert len(proxy.conversations) == 11
 
 
+def test_p42_pauses(face: Face, behind: Behind) -> None:
+    """Twelve attempts at one server: each pause keeps to its cap; and there are pauses. (Full
+    jitter may draw short ones; that all eleven are short has a chance of 1 in 11! = 4e7.)"""
+    least, cap, times = 0.05, 0.1, 12
+    proxy = behind([Plan(accept="close")] * times)
+
+    async def body() -> None:
+        options = {"reconnect_wait_min": least, "reconnect_wait_max": cap}
+        nc = await face.connect(proxy.url, retry_on_failed_connect=True, **options)
+        async with nc:
+            await nc.flush(timeout=10)
+        began = [c.began for c in proxy.conversations]
+        assert len(began) == times + 1
+        assert began[-1] - began[1] > cap
+        for before, after in itertools.pairwise(began):
+            assert after - before < cap + 0.25  # what a busy CPU needs
+
+    face.run(body())
+
+
 def test_p42_attempts(face: Face, shared_server: Server) -> None:
     """Ten servers, of which all end connections at once after the first time: each is tried once
     in a round, its pauses keep to jitter and cap, and max_reconnects is honoured for each."""

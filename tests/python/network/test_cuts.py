@@ -55,8 +55,10 @@ def test_p05_reset_of_a_full_socket(
             witness = other.subscribe(nc.new_inbox())
             other.flush()
             for _ in range(40):
-                books.accepted.append((0, books.next_payload(300_000 + draw.randrange(1_000))))
-                await nc.publish(witness.subject, books.accepted[-1][1])
+                # What is left of it would be understood as frames, if it were sent.
+                payload = books.next_payload() + b"PUB y 1\r\nz\r\n" * draw.randint(20_000, 30_000)
+                books.accepted.append((0, payload))
+                await nc.publish(witness.subject, payload)
             await face.sleep(nc, 0.02)
             proxy.cut("reset")
             await face.until(nc, lambda: nc.counters["reconnects"] == 1)
