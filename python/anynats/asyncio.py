@@ -29,6 +29,7 @@ from anynats.errors import (  # noqa: F401
     Closed,
     ConnectionError,
     Error,
+    ForkError,
     TimeoutError,
     UsageError,
 )
@@ -202,6 +203,8 @@ class Client:
                 self._leave()
 
     async def close(self) -> None:
+        if self._is_parents():  # and so is the loop, whose epoll instance we share with it
+            return
         await self._run(self._native.close, None)
         self._leave()
 
@@ -268,6 +271,8 @@ class Client:
         if self._asked:
             return
         if asyncio._get_running_loop() is not self._loop:
+            if self._is_parents():
+                raise self._native.last_error
             raise UsageError(
                 "this client belongs to another event loop than the one that runs here"
                 + (", which is closed" if self._loop.is_closed() else "")
@@ -314,6 +319,9 @@ class Client:
     def _time(self) -> None:
         self._timer = None
         self._turn()
+
+    def _is_parents(self) -> bool:
+        return isinstance(self._native.last_error, ForkError)
 
     def _leave(self) -> None:
         self._turn()

@@ -186,7 +186,9 @@ void bind_common(nb::module_& module) {
              nb::arg("pending_messages"), nb::arg("pending_bytes"), nb::arg("slow_consumer"))
         .def("new_inbox",
              [](Self& self) {
-                 return to_str_object(inside(self, [](Session& s) { return s.new_inbox(); }));
+                 auto inbox = outside_gil(self, [&] { return self.host->new_inbox(); });
+                 if (!inbox.ok()) raise(inbox.error());
+                 return to_str_object(*inbox);
              })
         .def("reconnect", [](Self& self) { outside_gil(self, [&] { self.host->reconnect(); }); })
         .def("next_event", &next_event)

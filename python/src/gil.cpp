@@ -9,7 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "drive/background.hpp"
 #include "drive/driver.hpp"
+#include "net/sys.hpp"
 
 namespace anynats::python {
 namespace {
@@ -90,7 +92,53 @@ void at_exit() {
     PyEval_RestoreThread(state);
 }
 
+// CPython 3.13 counts the threads of a process that forks after these hooks, and warns of more than
+// one. So the background thread is back only when the call that forked is over: at the main
+// thread's next step. In any other thread the process has several threads as it is, and the main
+// one may sleep.
+
+/// The call that forked, as the frame it stands in and where.
+struct ForkCall {
+    nb::object frame;
+    long at = -1;
+    std::uint64_t forks = 0;
+
+    static long place(nb::handle frame) { return nb::cast<long>(frame.attr("f_lasti")); }
+    /// Whether what runs now is called by it, as the hooks of others are.
+    bool runs() const {
+        PyObject* const now = reinterpret_cast<PyObject*>(PyEval_GetFrame());
+        return frame.is_valid() && now != frame.ptr() && place(frame) == at;
+    }
+};
+ForkCall* fork_call = nullptr;  // guarded by the GIL; never freed
+
+void before_fork() {
+    Background::pause();
+}
+
+int resume(void*) {
+    if (forked_since(fork_call->forks)) return 0;  // the child of another fork has begun anew
+    try {
+        if (fork_call->runs() && Py_AddPendingCall(&resume, nullptr) == 0) return 0;
+    } catch (const nb::python_error&) {  // no frame to ask: then now
+    }
+    fork_call->frame.reset();
+    Background::resume();
+    return 0;
+}
+
+void after_fork_in_parent() {
+    PyObject* const frame = reinterpret_cast<PyObject*>(PyEval_GetFrame());
+    const bool is_main = PyThread_get_thread_ident() == main_thread.load();
+    if (!is_main || !frame || fork_call->frame.is_valid()) return Background::resume();
+    fork_call->frame = nb::borrow(frame);
+    fork_call->at = ForkCall::place(frame);
+    fork_call->forks = fork_count();
+    if (Py_AddPendingCall(&resume, nullptr) != 0) resume(nullptr);
+}
+
 void after_fork_in_child() {
+    fork_call->frame.reset();
     main_thread.store(PyThread_get_thread_ident());
     returning.store(0);
 }
@@ -115,13 +163,18 @@ void flush_at_exit(std::weak_ptr<Host> host) {
 
 void install_gil_hooks(nb::module_& module) {
     if (!flushed_at_exit) flushed_at_exit = new std::vector<std::weak_ptr<Host>>;
+    if (!fork_call) fork_call = new ForkCall;
     const nb::object main = nb::module_::import_("threading").attr("main_thread")();
     main_thread.store(PyLong_AsUnsignedLong(nb::object(main.attr("ident")).ptr()));
     module.def("_at_exit", &at_exit);
+    module.def("_before_fork", &before_fork);
+    module.def("_after_fork_in_parent", &after_fork_in_parent);
     module.def("_after_fork_in_child", &after_fork_in_child);
     nb::module_::import_("atexit").attr("register")(module.attr("_at_exit"));
-    nb::module_::import_("os").attr("register_at_fork")(nb::arg("after_in_child") =
-                                                            module.attr("_after_fork_in_child"));
+    nb::module_::import_("os").attr("register_at_fork")(
+        nb::arg("before") = module.attr("_before_fork"),
+        nb::arg("after_in_parent") = module.attr("_after_fork_in_parent"),
+        nb::arg("after_in_child") = module.attr("_after_fork_in_child"));
     set_interrupt_check(&interrupted);
 }
 

@@ -112,11 +112,20 @@ void Session::State::reset_link() noexcept {
     link.emplace(options);
 }
 
+/// What is told to who does `what` with a closed session. A fork is no event that a program should
+/// have to look for among the causes of a Closed: using the client is wrong by itself.
+Error Session::State::closed(std::string_view what) const {
+    if (last_error && last_error->is(ErrorCode::fork_error)) return *last_error;
+    Error error(ErrorCode::closed, std::string(what) + ": the client is closed");
+    return last_error ? error.because(*last_error) : error;
+}
+
 void Session::State::close(std::optional<Error> why) {
     if (state == ConnectionState::closed) return;
     const Link::Phase phase = link->phase;
     const std::uint64_t epoch = link->epoch;
-    const Error closed = why ? with_cause(closed_error, *why) : closed_error;
+    const bool forked = why && why->is(ErrorCode::fork_error);
+    const Error closed = forked ? *why : why ? with_cause(closed_error, *why) : closed_error;
     fail_pongs(closed);
     reset_link();
     link->phase = Link::Phase::closed;

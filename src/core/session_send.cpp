@@ -11,10 +11,7 @@ namespace anynats {
 inline namespace v0 {
 
 std::optional<Error> Session::State::no_room_for(std::size_t size) const {
-    if (state == ConnectionState::closed) {
-        Error error(ErrorCode::closed, "publish: the client is closed");
-        return last_error ? error.because(*last_error) : error;
-    }
+    if (state == ConnectionState::closed) return closed("publish");
     // pending_limit 0 forbids waiting for a connection, not having one.
     const std::size_t limit = options.pending_limit ? options.pending_limit : up() ? 8u << 20 : 0;
     if (outbound.pending_size() + size <= limit) return {};
@@ -86,8 +83,7 @@ Result<std::shared_ptr<SubscriptionState>> Session::subscribe(std::string_view s
                    options.queue.empty() ? nullptr : flaw_in_queue(options.queue)) {
         refusal = bad_argument("queue", options.queue, bad_queue);
     } else if (s.state == ConnectionState::closed) {
-        refusal = Error(ErrorCode::closed, "subscribe: the client is closed");
-        if (s.last_error) refusal = refusal->because(*s.last_error);
+        refusal = s.closed("subscribe");
     } else if (s.draining) {
         refusal = Error(ErrorCode::draining, "subscribe: the client is being drained");
     } else if (s.options.max_subscriptions &&

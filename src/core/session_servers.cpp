@@ -27,9 +27,7 @@ Result<std::vector<ServerUrl>> server_urls(const std::vector<std::string>& texts
 
 std::optional<Error> Session::set_servers(const std::vector<std::string>& servers) {
     State& s = *state_;
-    if (s.state == ConnectionState::closed) {
-        return Error(ErrorCode::closed, "set_servers: the client is closed");
-    }
+    if (s.state == ConnectionState::closed) return s.closed("set_servers");
     Options wanted;
     wanted.servers = servers;
     if (std::optional<Error> error = anynats::check(wanted)) return error;

@@ -91,6 +91,7 @@ struct Session::State {
     void fail_pongs(const Error& error) noexcept;
     void reset_link() noexcept;
     void close(std::optional<Error> why);
+    Error closed(std::string_view what) const;
 
     // session_drain.cpp: ending in order
     std::vector<std::shared_ptr<SubscriptionState>> drain_all();

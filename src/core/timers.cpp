@@ -2,6 +2,8 @@
 // search. Never calls a clock and never allocates but in arm().
 #include "core/timers.hpp"
 
+#include <algorithm>
+
 namespace anynats {
 inline namespace v0 {
 
@@ -25,6 +27,10 @@ void Timers::arm(Timer& timer, Time due) {
     timer.due_ = due;
     timer.position_ = heap_.size() - 1;
     sift_up(timer.position_);
+}
+
+void Timers::reserve(std::size_t count) {
+    if (count > heap_.capacity()) heap_.reserve(std::max(count, 2 * heap_.capacity()));
 }
 
 void Timers::disarm(Timer& timer) noexcept {

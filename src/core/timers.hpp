@@ -39,6 +39,8 @@ public:
     /// Arm `timer`; `never` leaves it disarmed. May throw std::bad_alloc and then changes nothing.
     void arm(Timer& timer, Time due);
     void disarm(Timer& timer) noexcept;
+    /// Room for `count` armed timers, so that arming cannot fail.
+    void reserve(std::size_t count);
     Time next() const noexcept { return heap_.empty() ? never : heap_.front()->due_; }
     /// Expire everything that is due at `now`.
     void expire(Time now) noexcept;

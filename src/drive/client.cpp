@@ -99,8 +99,7 @@ Operation<Done> Client::close() {
 }
 
 std::string Client::new_inbox() {
-    const Inside inside(*host_);
-    return host_->session().new_inbox();
+    return or_throw(host_->new_inbox());
 }
 
 ConnectionState Client::state() const {

@@ -37,7 +37,10 @@ void set_interrupt_check(InterruptCheck check) noexcept {
 class Driver::Parked final : public Waiter {
 public:
     Parked(Driver& driver_, WakeDescriptor& descriptor_)
-        : driver(driver_), descriptor(descriptor_) {}
+        : driver(driver_), descriptor(descriptor_) {
+        present.parked = this;
+        driver.present_.push_back(present);
+    }
 
     void wake() noexcept override {
         told = true;
@@ -47,6 +50,7 @@ public:
 
     Driver& driver;
     WakeDescriptor& descriptor;
+    Present present;
     bool leads = false;
     bool asleep = false;       // in follow(), on the futex word
     bool polling = false;      // in lead(), without the lock
@@ -58,7 +62,8 @@ public:
 
 std::shared_ptr<Driver> Driver::make(Options options) {
     auto driver = std::make_shared<Driver>(std::move(options));
-    driver->number_ = Background::instance().add(driver, driver->connection_.poll_fd());
+    driver->background_ = &Background::instance();
+    driver->number_ = driver->background_->add(driver, driver->connection_.poll_fd());
     const Inside inside(*driver);
     driver->connection_.act(driver->clock());
     driver->arm_background();
@@ -70,12 +75,26 @@ Driver::Driver(Options options) : connection_(std::move(options), monotonic_now(
 }
 
 Driver::~Driver() {
-    if (number_) Background::instance().remove(number_, connection_.poll_fd());
+    if (number_) background_->remove(number_, connection_.poll_fd());
     connection_.flush(clock());
 }
 
 Time Driver::clock() const {
     return monotonic_now();
+}
+
+/// The threads that waited exist in the parent only, and soon their stacks are used anew.
+void Driver::after_fork_in_child() noexcept {
+    while (Present* present = present_.pop_front()) present->parked->unlink();
+    lead_ = Lead::none;
+    leader_ = nullptr;
+    followers_ = 0;
+    mutex_.unlock();
+}
+
+/// Close our copy of the connection. Whoever uses it is told ForkError.
+void Driver::leave_to_parent() {
+    connection_.act(clock());
 }
 
 void Driver::leave() noexcept {
@@ -254,7 +273,7 @@ bool Driver::take_lead(Parked& self) {
     }
     // Takes over from the background thread without waking it.
     if (lead_ == Lead::background) {
-        Background::instance().watch(number_, connection_.poll_fd(), false);
+        background_->watch(number_, connection_.poll_fd(), false);
     }
     lead_ = Lead::caller;
     leader_ = &self;
@@ -328,21 +347,21 @@ void Driver::leave_lead(Parked& self) {
 
 void Driver::arm_background() {
     lead_ = Lead::background;
-    Background::instance().watch(number_, connection_.poll_fd(), true);
+    background_->watch(number_, connection_.poll_fd(), true);
     schedule(connection_.next_timeout());
 }
 
 void Driver::schedule(Time due) noexcept {
     if (due >= scheduled_) return;
     scheduled_ = due;
-    Background::instance().schedule(number_, due);
+    background_->schedule(number_, due);
 }
 
 void Driver::tick(bool readable) {
     if (!try_enter()) {
         if (!readable) {
             // Somebody is at work: waiting for the lock would make both of us sleep.
-            Background::instance().schedule(number_, clock() + tick_time);
+            background_->schedule(number_, clock() + tick_time);
             return;
         }
         enter();

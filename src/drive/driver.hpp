@@ -21,14 +21,23 @@ inline namespace v0 {
 using InterruptCheck = bool (*)();
 void set_interrupt_check(InterruptCheck check) noexcept;
 
+class Background;
+
 class Driver final : public Host {
 public:
     static std::shared_ptr<Driver> make(Options options);
     explicit Driver(Options options);
     ~Driver() override;
 
-    void enter() override { mutex_.lock(); }
-    bool try_enter() override { return mutex_.try_lock(); }
+    void enter() override {
+        mutex_.lock();
+        if (inherited()) leave_to_parent();
+    }
+    bool try_enter() override {
+        if (!mutex_.try_lock()) return false;
+        if (inherited()) leave_to_parent();
+        return true;
+    }
     void leave() noexcept override;
     Time clock() const override;
     bool published() override;
@@ -42,11 +51,20 @@ public:
     /// For the background thread: the descriptor is readable, or the time has come.
     void tick(bool readable);
 
+    // Around a fork, in the thread that forks.
+    void before_fork() noexcept { mutex_.lock(); }
+    void after_fork_in_parent() noexcept { mutex_.unlock(); }
+    void after_fork_in_child() noexcept;
+
 private:
     class Parked;
+    struct Present : ListHook {
+        Parked* parked = nullptr;
+    };
     /// Who reads. `none` for at most the linger; a leaving caller hands over to the background.
     enum class Lead { none, caller, background };
 
+    void leave_to_parent();
     bool send_now(Duration quiet);
     void attend();
     void tell_room() noexcept;
@@ -65,13 +83,15 @@ private:
     List<Waiter> room_;         // threads that wait for pending_limit
     std::size_t too_full_ = 0;  // with so many bytes pending one of them found no room
     List<Waiter> woken_;        // followers to wake once the lock is free
+    List<Present> present_;     // every thread in wait_until
     Parked* leader_ = nullptr;  // the caller who leads
     std::size_t followers_ = 0;
     Time left_at_{};  // when the last leader left
     Time last_write_{};
     Time scheduled_ = never;      // the next tick asked for
     bool read_was_full_ = false;  // then more is likely there: read before polling
-    std::uint64_t number_ = 0;    // at the background thread
+    Background* background_ = nullptr;
+    std::uint64_t number_ = 0;  // at the background thread
 };
 
 }  // namespace v0

@@ -108,6 +108,12 @@ std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout
     return run("rtt", anynats::rtt(session(), wait));
 }
 
+Result<std::string> Host::new_inbox() {
+    Inside inside(*this);
+    if (inherited()) return session().inner().closed("new_inbox");  // the parent makes the same
+    return session().new_inbox();
+}
+
 void Host::reconnect() {
     Inside inside(*this);
     session().advance(clock());
@@ -157,6 +163,7 @@ SubscriptionQueue::~SubscriptionQueue() {
 }
 
 bool SubscriptionQueue::pop(Message& out, MessageLoop* loop) {
+    if (host->inherited()) return false;
     bool last;
     {
         const std::lock_guard<Mutex> lock(mutex_);
@@ -169,6 +176,7 @@ bool SubscriptionQueue::pop(Message& out, MessageLoop* loop) {
 }
 
 bool SubscriptionQueue::take(Message& out, MessageLoop* loop) {
+    if (host->inherited()) return false;
     const std::lock_guard<Mutex> lock(mutex_);
     if (popped_ == batch_.size()) {
         batch_.clear();
@@ -190,6 +198,7 @@ void SubscriptionQueue::hand_out(Message& out, MessageLoop* loop) {
 }
 
 bool SubscriptionQueue::busy() noexcept {
+    if (host->inherited()) return false;
     const std::lock_guard<Mutex> lock(mutex_);
     awaited_ = bodies_ != 0 || popped_ != batch_.size();
     return awaited_;
@@ -224,6 +233,7 @@ Waited MessageLoop::next(Message& out, Duration timeout) {
 void MessageLoop::come_back() noexcept {
     if (!in_body) return;
     in_body = false;
+    if (queue->host->inherited()) return;
     bool last;
     {
         const std::lock_guard<Mutex> lock(queue->mutex_);
@@ -242,12 +252,14 @@ void SubscriptionQueue::unsubscribe(std::uint64_t limit) {
 
 std::size_t SubscriptionQueue::pending() {
     Inside inside(*host);
+    if (host->inherited()) return 0;
     const std::lock_guard<Mutex> lock(mutex_);
     return state->held.size() + batch_.size() - popped_;
 }
 
 Error SubscriptionQueue::ending() {
     Inside inside(*host);
+    if (state->end && state->end->is(ErrorCode::fork_error)) return *state->end;
     Error ended(ErrorCode::closed, "the subscription on \"" + state->subject + "\" has ended");
     if (!state->end) return ended;
     // Of a request the end is the answer; that a subscription stood behind it is our business.

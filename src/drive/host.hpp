@@ -13,6 +13,7 @@
 #include <anynats/session.hpp>
 #include "core/subscriptions.hpp"
 #include "drive/mutex.hpp"
+#include "net/sys.hpp"
 #include "ops/task.hpp"
 
 namespace anynats {
@@ -27,6 +28,9 @@ enum class Waited { arrived, timed_out, ended, interrupted };
 class Host : public OperationHost, public std::enable_shared_from_this<Host> {
 public:
     Session& session() noexcept { return *session_; }
+    /// Whether this is a forked child's copy. What is entered then is a session closed with
+    /// ForkError; what is locked apart from it may stay locked for ever.
+    bool inherited() const noexcept { return forked_since(forks_); }
 
     // --- what a way of waiting provides ----------------------------------------------------------
     /// Begin to use the session (a lock, if there is one); try_enter never waits.
@@ -69,6 +73,7 @@ public:
                                                   std::optional<Duration> timeout);
     std::shared_ptr<ResultState<Done>> flush(std::optional<Duration> timeout);
     std::shared_ptr<ResultState<Duration>> rtt(std::optional<Duration> timeout);
+    Result<std::string> new_inbox();
     void reconnect();
     std::optional<Error> set_servers(const std::vector<std::string>& servers);
     /// One subscription, or the whole client. For at most Options::drain_timeout, unless told
@@ -87,6 +92,7 @@ private:
     std::optional<Error> when_there_is_room(std::size_t size, Call call);
     template <class T>
     std::shared_ptr<ResultState<T>> run(const char* name, Task<T> task);
+    const std::uint64_t forks_ = fork_count();
 };
 
 /// The time between enter and leave.

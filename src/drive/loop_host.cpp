@@ -26,7 +26,9 @@ void LoopHost::enter() {
 }
 
 bool LoopHost::try_enter() {
-    return std::this_thread::get_id() == thread_;
+    if (std::this_thread::get_id() != thread_) return false;
+    if (inherited()) connection_.act(clock());  // closes our copy of the connection
+    return true;
 }
 
 Time LoopHost::clock() const {

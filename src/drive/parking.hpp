@@ -13,8 +13,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
+#include <utility>
 
 #include <anynats/time.hpp>
+#include "net/sys.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -44,13 +46,6 @@ inline void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
 /// A thread's own wake-up descriptor, for the time it spends in poll.
 class WakeDescriptor {
 public:
-    WakeDescriptor() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-    ~WakeDescriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    WakeDescriptor(const WakeDescriptor&) = delete;
-    WakeDescriptor& operator=(const WakeDescriptor&) = delete;
-
     int fd() const noexcept { return fd_; }
     void wake() const noexcept {
         const std::uint64_t one = 1;
@@ -60,13 +55,35 @@ public:
         std::uint64_t times;
         [[maybe_unused]] const ssize_t n = ::read(fd_, &times, sizeof times);
     }
-    static WakeDescriptor& mine() {
-        thread_local WakeDescriptor descriptor;
+
+    /// The calling thread's. It has none (-1) while the process has no descriptor left.
+    static WakeDescriptor& mine() noexcept {
+        // Without a destructor: objects that outlive the thread's, as those of static storage do
+        // in the main thread, may still wait in theirs.
+        thread_local constinit WakeDescriptor descriptor;
+        if (descriptor.fd_ < 0 || forked_since(descriptor.forks_)) descriptor.open();
         return descriptor;
     }
 
 private:
-    int fd_;
+    struct Closer {
+        WakeDescriptor* descriptor = nullptr;
+        ~Closer() {
+            if (descriptor) ::close(std::exchange(descriptor->fd_, -1));
+        }
+    };
+
+    /// Not the one of the thread that forked: who reads it takes the parent's wake-ups.
+    void open() noexcept {
+        thread_local Closer closer;
+        if (fd_ >= 0) ::close(fd_);
+        forks_ = fork_count();
+        fd_ = sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        closer.descriptor = fd_ >= 0 ? this : nullptr;
+    }
+
+    int fd_ = -1;
+    std::uint64_t forks_ = 0;
 };
 
 }  // namespace v0

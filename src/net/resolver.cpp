@@ -1,12 +1,11 @@
-// The helper thread and its queue. The thread is detached and its small state is leaked on purpose:
-// getaddrinfo cannot be interrupted, so at the process's end there is nothing to join, and a thread
-// that still runs then must find its mutex alive. A forked child has no helper and may find the
-// mutex locked for ever: it makes a state of its own (fork_count).
-// Names wait for each other here; each waits no longer than its connection's own deadline.
+// The helper thread and its queue. getaddrinfo cannot be interrupted, so nobody joins the thread
+// but a fork, and only while it is not in there; its small state is leaked on purpose, because a
+// thread that still runs when the process ends must find its mutex alive. A forked child has no
+// helper and may find the mutex locked for ever: it makes a state of its own (fork_count). Names
+// wait for each other here; each waits no longer than its connection's own deadline.
 #include "net/resolver.hpp"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <deque>
 #include <mutex>
 #include <new>
+
+#include "net/thread.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -36,16 +37,24 @@ struct Lookup::Helper {
     std::mutex mutex;
     std::condition_variable wake;
     std::deque<std::shared_ptr<Job>> queue;
-    bool running = false;
+    OwnThread thread;
+    bool looking = false, stopping = false;
+
+    static std::atomic<Helper*> instance;
 
     static Helper& current();
-    int ensure_running();
+    static void before_fork() noexcept;
+    static void after_fork_in_parent() noexcept;
+    int ensure_running() noexcept;
     void run();
     static void look_up(Job& into, const std::string& host, std::uint16_t port) noexcept;
 };
 
+constinit std::atomic<Lookup::Helper*> Lookup::Helper::instance{nullptr};
+
 Lookup::Helper& Lookup::Helper::current() {
-    static std::atomic<Helper*> instance{nullptr};
+    static const int registered = ::pthread_atfork(before_fork, after_fork_in_parent, nullptr);
+    static_cast<void>(registered);
     Helper* have = instance.load(std::memory_order_acquire);
     if (have && have->forks == fork_count()) return *have;
     auto fresh = std::make_unique<Helper>();
@@ -54,40 +63,45 @@ Lookup::Helper& Lookup::Helper::current() {
     return *have;
 }
 
-int Lookup::Helper::ensure_running() {
-    if (running) return 0;
-    // No signal handler of the program may run on this thread: Python's and the user's belong to
-    // theirs. The new thread inherits the mask.
-    sigset_t all, before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    ::pthread_attr_init(&attributes);
-    ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    const int problem = sys().pthread_create(
-        &thread, &attributes,
-        [](void* self) -> void* {
-            static_cast<Helper*>(self)->run();
-            return nullptr;
-        },
-        this);
-    ::pthread_attr_destroy(&attributes);
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    running = problem == 0;
-    return problem;
+/// The program forks without our thread, unless a look-up is under way.
+void Lookup::Helper::before_fork() noexcept {
+    Helper* const have = instance.load(std::memory_order_acquire);
+    if (!have || have->forks != fork_count()) return;
+    std::unique_lock lock(have->mutex);
+    if (!have->thread.started() || have->looking || have->stopping) return;
+    have->stopping = true;
+    have->wake.notify_one();
+    lock.unlock();
+    have->thread.join();
+    lock.lock();
+    have->stopping = false;
+}
+
+void Lookup::Helper::after_fork_in_parent() noexcept {
+    Helper* const have = instance.load(std::memory_order_acquire);
+    if (!have || have->forks != fork_count()) return;
+    const std::lock_guard lock(have->mutex);
+    if (!have->queue.empty()) have->ensure_running();  // names that came meanwhile
+}
+
+int Lookup::Helper::ensure_running() noexcept {
+    if (thread.started()) return 0;
+    return thread.start([](void* self) { static_cast<Helper*>(self)->run(); }, this);
 }
 
 void Lookup::Helper::run() {
     std::unique_lock lock(mutex);
     for (;;) {
-        wake.wait(lock, [this] { return !queue.empty(); });
+        wake.wait(lock, [this] { return stopping || !queue.empty(); });
+        if (stopping) return;
+        looking = true;
         const std::shared_ptr<Job> job = std::move(queue.front());
         queue.pop_front();
         lock.unlock();
         Job answer;
         look_up(answer, job->host, job->port);
         lock.lock();
+        looking = false;
         if (job->abandoned) continue;
         job->addresses = std::move(answer.addresses);
         job->problem = answer.problem;

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,21 +18,22 @@ inline namespace v0 {
 namespace {
 
 const SysOps real = {
-    ::socket,         ::setsockopt,    ::connect,        ::getsockopt,  ::getsockname,
-    ::getpeername,    ::sendmsg,       ::recv,           ::shutdown,    ::close,
-    ::epoll_create1,  ::epoll_ctl,     ::epoll_wait,     ::eventfd,     ::write,
-    ::getrandom,      ::clock_gettime, ::if_nametoindex, ::getaddrinfo, ::freeaddrinfo,
-    ::pthread_create,
+    ::socket,        ::setsockopt,     ::connect,       ::getsockopt,     ::getsockname,
+    ::getpeername,   ::sendmsg,        ::recv,          ::shutdown,       ::close,
+    ::epoll_create1, ::epoll_ctl,      ::epoll_wait,    ::eventfd,        ::timerfd_create,
+    ::write,         ::getrandom,      ::clock_gettime, ::if_nametoindex, ::getaddrinfo,
+    ::freeaddrinfo,  ::pthread_create,
 };
 
 constinit std::atomic<const SysOps*> current{&real};
-constinit std::atomic<std::uint64_t> forks{0};
 
 extern "C" void anynats_count_fork() {
-    forks.fetch_add(1, std::memory_order_relaxed);
+    fork_counter.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
+
+constinit std::atomic<std::uint64_t> fork_counter{0};
 
 const SysOps& sys() noexcept {
     return *current.load(std::memory_order_acquire);
@@ -70,7 +72,7 @@ std::uint64_t fork_count() noexcept {
     // finds every lock as it was.
     static const int registered = ::pthread_atfork(nullptr, nullptr, anynats_count_fork);
     static_cast<void>(registered);
-    return forks.load(std::memory_order_relaxed);
+    return fork_counter.load(std::memory_order_relaxed);
 }
 
 std::string errno_text(int number) {

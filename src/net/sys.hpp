@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -36,6 +37,7 @@ struct SysOps {
     int (*epoll_ctl)(int fd, int operation, int target, epoll_event* event);
     int (*epoll_wait)(int fd, epoll_event* events, int most, int timeout);
     int (*eventfd)(unsigned value, int flags);
+    int (*timerfd_create)(int clock, int flags);
     ssize_t (*write)(int fd, const void* bytes, std::size_t size);
     ssize_t (*getrandom)(void* bytes, std::size_t size, unsigned flags);
     int (*clock_gettime)(clockid_t clock, timespec* time);
@@ -61,6 +63,11 @@ Seed random_seed();
 /// How many forks lie between the program's start and this process. What was made under another
 /// count belongs to the parent: its descriptors, its threads and maybe its locks (design 4b).
 std::uint64_t fork_count() noexcept;
+extern std::atomic<std::uint64_t> fork_counter;
+/// Whether this is a child of the process in which fork_count() said `count`. Costs one load.
+inline bool forked_since(std::uint64_t count) noexcept {
+    return fork_counter.load(std::memory_order_relaxed) != count;
+}
 /// The text of an errno.
 std::string errno_text(int number);
 

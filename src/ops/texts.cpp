@@ -14,9 +14,7 @@ std::string in_seconds(Duration time) {
 }
 
 Error closed_error(Session& session, std::string_view what) {
-    Error error(ErrorCode::closed, std::string(what) + ": the client is closed");
-    const std::optional<Error>& why = session.last_error();
-    return why ? error.because(*why) : error;
+    return session.inner().closed(what);
 }
 
 }  // namespace v0

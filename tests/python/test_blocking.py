@@ -1,4 +1,4 @@
-"""What only the blocking face has: threads, Ctrl-C, the end of the process, fork."""
+"""What only the blocking face has: threads, Ctrl-C, the end of the process."""
 
 import gc
 import os
@@ -329,35 +329,6 @@ def test_importing_is_light() -> None:
     )
     done = python(program)
     assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-def test_fork(url: str) -> None:
-    program = """
-import os, sys, anynats
-nc = anynats.connect(sys.argv[1])
-sub = nc.subscribe("forked")
-nc.flush()
-pid = os.fork()
-if pid == 0:
-    try:
-        nc.flush(timeout=5)
-    except anynats.ConnectionError as error:
-        if type(error.__cause__) is not anynats.ForkError:
-            raise
-        with anynats.connect(sys.argv[1]) as mine:
-            mine.publish("forked", b"from the child")
-            mine.flush()
-        os._exit(0)
-    except BaseException as error:
-        print(repr(error), flush=True)
-    os._exit(1)
-_, status = os.waitpid(pid, 0)
-assert status == 0, status
-assert sub.next(timeout=5).payload == b"from the child"
-nc.close()
-"""
-    done = python(program, url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 # --- lifetimes -----------------------------------------------------------------------------------
