@@ -255,6 +255,7 @@ struct LoopClient : NativeClient {
         auto made = std::make_shared<LoopHost>(read_options(keywords));
         loop = made.get();
         host = std::move(made);
+        flush_at_exit(host);
     }
 };
 

@@ -11,6 +11,7 @@
 
 #include "drive/background.hpp"
 #include "drive/driver.hpp"
+#include "drive/loop_host.hpp"
 #include "net/sys.hpp"
 
 namespace anynats::python {
@@ -57,7 +58,21 @@ bool interrupted() {
     return stop;
 }
 
-void flush_all(Clock::time_point deadline) {
+/// Begin to flush what was published and is not known to have arrived; null when there is nothing,
+/// or when this is not the thread of the host's event loop.
+std::shared_ptr<ResultState<Done>> begin_flush(Host& host, Time deadline) {
+    if (dynamic_cast<LoopHost*>(&host) && !host.try_enter()) return nullptr;
+    {
+        const Inside inside(host);
+        if (!host.session().is_connected() || host.session().counters().out_messages == 0) {
+            return nullptr;
+        }
+    }
+    const Duration left = deadline - monotonic_now();
+    return left > Duration::zero() ? host.flush(left) : nullptr;
+}
+
+void flush_all(Time deadline) {
     std::vector<std::pair<std::shared_ptr<Host>, std::shared_ptr<ResultState<Done>>>> flushes;
     std::vector<std::shared_ptr<Host>> hosts;
     for (const auto& weak : *flushed_at_exit) {
@@ -65,22 +80,20 @@ void flush_all(Clock::time_point deadline) {
     }
     const Unlocked unlocked;
     for (auto& host : hosts) {
-        bool due;
-        {
-            const Inside inside(*host);
-            due = host->session().is_connected() && host->session().counters().out_messages != 0;
-        }
-        const auto left = std::chrono::duration_cast<Duration>(deadline - Clock::now());
-        if (due && left.count() > 0) flushes.emplace_back(host, host->flush(left));
+        if (auto flush = begin_flush(*host, deadline)) flushes.emplace_back(host, flush);
     }
     for (auto& [host, flush] : flushes) {
-        if (host->wait(*flush)) break;  // interrupted: the user does not want to wait
+        if (auto* const loop = dynamic_cast<LoopHost*>(host.get())) {
+            loop->drive_to_end(*flush, deadline);
+        } else if (host->wait(*flush)) {
+            break;  // interrupted: the user does not want to wait
+        }
     }
 }
 
 void at_exit() {
     try {
-        flush_all(Clock::now() + exit_flush_time);
+        flush_all(monotonic_now() + exit_flush_time);
     } catch (const std::exception&) {  // short memory: what was published may be lost, as told
     }
     PyErr_Clear();

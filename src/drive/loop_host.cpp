@@ -2,7 +2,12 @@
 // Bounded work per turn: Connection::drive stops after so many reads and asks to be called again.
 #include "drive/loop_host.hpp"
 
+#include <poll.h>
+
+#include <algorithm>
+
 #include <anynats/error_types.hpp>
+#include "drive/parking.hpp"
 #include "net/sys.hpp"
 
 namespace anynats {
@@ -53,6 +58,17 @@ bool LoopHost::drive() {
         while (Waiter* waiter = waiting.pop_front()) waiter->wake();
     }
     return again;
+}
+
+void LoopHost::drive_to_end(OperationState& operation, Time deadline) {
+    for (;;) {
+        const bool again = drive();
+        if (operation.done() || clock() >= deadline) return;
+        if (again) continue;
+        const timespec wait = to_timespec(std::min(next_timeout(), deadline) - clock());
+        pollfd descriptor{fd(), POLLIN, 0};
+        if (::ppoll(&descriptor, 1, &wait, nullptr) < 0) return;
+    }
 }
 
 bool LoopHost::wants_turn() noexcept {

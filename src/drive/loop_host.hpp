@@ -38,6 +38,9 @@ public:
     Time next_timeout() const { return connection_.next_timeout(); }
     /// Do what is to be done now. Returns whether to call again in the loop's next turn.
     bool drive();
+    /// For the end of the program, when no loop runs any more: drive until `operation` is done.
+    /// Gives up at `deadline` and when a signal comes.
+    void drive_to_end(OperationState& operation, Time deadline);
     /// Whether drive() should be called at the end of the loop's turn: something waits to be sent
     /// or to be told. True once, until drive() has been called.
     bool wants_turn() noexcept;

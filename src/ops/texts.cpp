@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "core/session_state.hpp"
+
 namespace anynats {
 inline namespace v0 {
 
