@@ -66,6 +66,8 @@ public:
     /// down, which wakes whoever polls it. A read pins by itself.
     void pin() noexcept;
     void unpin() noexcept;
+    /// Do what is due, and what the session wishes.
+    void handle_timeout(Time now);
     /// Do what the session wishes (connect, authenticate, close).
     void act(Time now);
 

@@ -2,6 +2,7 @@
 // copies share it between threads. The table of codes is error_table.cpp.
 #include <anynats/error.hpp>
 
+#include <new>
 #include <optional>
 
 namespace anynats {
@@ -14,14 +15,19 @@ struct Error::Detail {
 };
 
 Error::Error(ErrorCode code, std::string message) : code_(code) {
-    auto detail = std::make_shared<Detail>();
-    detail->what = message;
-    detail->message = std::move(message);
-    detail_ = std::move(detail);
+    try {
+        auto detail = std::make_shared<Detail>();
+        detail->what = message;
+        detail->message = std::move(message);
+        detail_ = std::move(detail);
+    } catch (const std::bad_alloc&) {
+        if (code != ErrorCode::out_of_memory) throw;  // that one can always be told
+    }
 }
 
 const char* Error::what() const noexcept {
-    return detail_ ? detail_->what.c_str() : "";
+    if (detail_) return detail_->what.c_str();
+    return code_ == ErrorCode::out_of_memory ? "not enough memory" : "";
 }
 
 bool Error::is(ErrorCode base) const noexcept {

@@ -33,6 +33,8 @@ public:
     /// Whether the next prepare() will leave the current chunk to its messages.
     bool retiring(std::size_t wanted) noexcept;
     std::size_t capacity() const noexcept;
+    /// Begin small again, at the next prepare() that finds the chunk done with.
+    void rest() noexcept { size_ = smallest; }
 
 private:
     static constexpr std::size_t smallest = 4 << 10;

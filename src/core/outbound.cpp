@@ -10,6 +10,7 @@ inline namespace v0 {
 void Outbound::sent(std::size_t n) noexcept {
     const std::size_t opening = std::min(n, opening_.size());
     opening_.consume(opening);
+    opening_.shrink(0);  // not needed before the next connection
     n -= opening;
     if (n == 0) return;
     if (most_ != all) most_ -= n;

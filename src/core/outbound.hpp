@@ -33,6 +33,8 @@ public:
         return {opening_.view(), pending_.view().substr(0, sendable())};
     }
     std::size_t size_to_send() const noexcept { return opening_.size() + sendable(); }
+    /// Give back what large writes made of the buffers, if they are empty.
+    void rest() noexcept { pending_.shrink(resting); }
     /// Bytes that count against Options::pending_limit.
     std::size_t pending_size() const noexcept { return pending_.size(); }
     /// The socket took the first `n` bytes of to_send().
@@ -54,6 +56,7 @@ public:
 
 private:
     static constexpr std::size_t all = static_cast<std::size_t>(-1);
+    static constexpr std::size_t resting = 4 << 10;  // bytes of an idle connection
     std::size_t sendable() const noexcept { return open_ ? std::min(most_, pending_.size()) : 0; }
 
     /// Keep the frames that `keep` says so of, in place; returns how many went.

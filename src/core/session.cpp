@@ -259,6 +259,9 @@ void Session::State::on_time() {
                          std::to_string(link->pings_outstanding) + " pings were not answered"));
         return;
     }
+    // A connection that had much to carry, and has no more, keeps no large buffers.
+    link->inbound.rest();
+    outbound.rest();
     // Whatever else is sent or received, only a PONG proves that the way there and back is open
     // (B26, I16).
     link->pongs.reserve(1);

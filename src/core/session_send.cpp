@@ -216,7 +216,7 @@ PongWait::~PongWait() {
     if (state_) state_->forget_pong(*this);
 }
 
-Result<std::string> header_block(const Headers& headers) {
+Result<std::string> header_block(const Headers& headers) try {
     for (const auto& [name, value] : headers) {
         if (const char* flaw = flaw_in_header_name(name)) {
             return bad_argument("header name", name, flaw);
@@ -229,6 +229,8 @@ Result<std::string> header_block(const Headers& headers) {
     Bytes block;
     encode_headers(block, headers);
     return std::string(block.view());
+} catch (const std::bad_alloc&) {
+    return Error(ErrorCode::out_of_memory, "no memory");
 }
 
 }  // namespace v0

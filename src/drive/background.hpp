@@ -36,6 +36,10 @@ public:
     /// Call Driver::tick at `due`, or earlier if that was asked for.
     void schedule(std::uint64_t number, Time due) noexcept;
 
+    /// Not while it is paused, nor when there was no thread to be had. Then schedule() tries again,
+    /// and nobody keeps times meanwhile.
+    bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
+
     /// End the thread, and have none until resume() was called as often. What it would have done
     /// is done later. For whoever knows of a fork earlier and longer than pthread_atfork.
     static void pause() noexcept;

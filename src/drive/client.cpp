@@ -2,6 +2,8 @@
 // what a call does stands in host.cpp and ops/, how it waits in driver.cpp.
 #include <anynats/client.hpp>
 
+#include <new>
+
 #include "drive/driver.hpp"
 #include "ops/core_ops.hpp"
 #include "ops/start.hpp"
@@ -23,13 +25,15 @@ T or_throw(Result<T> result) {
 
 }  // namespace
 
-Operation<Client> connect(Options options) {
+Operation<Client> connect(Options options) try {
     std::shared_ptr<Driver> driver = Driver::make(std::move(options));
     const Inside inside(*driver);
     Task<Client> task = connect_then(driver->session(), ClientAccess::make(driver));
     auto operation = start(driver->session(), "connect", std::move(task));
     if (driver->started()) driver->push();
     return {std::move(operation), driver};
+} catch (const std::bad_alloc&) {
+    throw_error(Error(ErrorCode::out_of_memory, "no memory"));
 }
 
 Operation<Client> connect(std::string_view servers) {

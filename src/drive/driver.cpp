@@ -134,6 +134,10 @@ bool Driver::send_now(Duration quiet) {
     const std::size_t waiting = session().size_to_send();
     if (waiting == 0) return false;
     if (waiting >= session().options().write_high_water) return true;
+    if (!background_->running()) {
+        schedule(clock());  // brings it back, if it may be
+        return true;
+    }
     if (quiet == tick_time && scheduled_ <= last_write_ + tick_time) return false;
     if (clock() - last_write_ >= quiet) return true;
     schedule(last_write_ + tick_time);
@@ -226,8 +230,7 @@ Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
     Waited how = Waited::timed_out;
     for (;;) {
         session().advance(now);
-        if (now >= connection_.next_timeout()) session().handle_timeout(now);
-        connection_.act(now);
+        connection_.handle_timeout(now);
         push();
         if (finished()) {
             how = Waited::arrived;
@@ -352,7 +355,7 @@ void Driver::arm_background() {
 }
 
 void Driver::schedule(Time due) noexcept {
-    if (due >= scheduled_) return;
+    if (due >= scheduled_ && background_->running()) return;
     scheduled_ = due;
     background_->schedule(number_, due);
 }
@@ -373,10 +376,7 @@ void Driver::tick(bool readable) {
     }
     // One bounded turn: what is left keeps the descriptor readable, and we are called again.
     if (lead_ == Lead::background) connection_.drive(now);
-    if (lead_ == Lead::caller && now >= connection_.next_timeout()) {
-        session().handle_timeout(now);
-        connection_.act(now);
-    }
+    if (lead_ == Lead::caller) connection_.handle_timeout(now);
     const Time quiet_at = last_write_ + tick_time;
     if (now >= quiet_at) {
         push();

@@ -3,6 +3,7 @@
 #include "drive/host.hpp"
 
 #include <mutex>
+#include <new>
 
 #include "ops/core_ops.hpp"
 #include "ops/drain.hpp"
@@ -10,6 +11,15 @@
 
 namespace anynats {
 inline namespace v0 {
+
+namespace {
+
+/// For a user's call that has done nothing, for want of memory.
+[[noreturn]] void throw_out_of_memory() {
+    throw_error(Error(ErrorCode::out_of_memory, "no memory"));
+}
+
+}  // namespace
 
 void Host::cancel(OperationState& operation) noexcept {
     Inside inside(*this);
@@ -39,8 +49,22 @@ std::shared_ptr<ResultState<T>> Host::run(const char* name, Task<T> task) {
     return operation;
 }
 
+/// Inside: what the user gets of a subscription that has been made, which ends if that fails.
+template <class Due>
+std::shared_ptr<SubscriptionQueue> Host::queue_of(const std::shared_ptr<SubscriptionState>& state,
+                                                  Due due) {
+    try {
+        auto queue = std::make_shared<SubscriptionQueue>(shared_from_this(), state);
+        if (due()) push();
+        return queue;
+    } catch (const std::bad_alloc&) {
+        session().unsubscribe(*state);
+        throw;
+    }
+}
+
 std::optional<Error> Host::publish(std::string_view subject, std::string_view payload,
-                                   std::string_view reply, std::string_view header_block) {
+                                   std::string_view reply, std::string_view header_block) try {
     Inside inside(*this);
     // No less than what the session counts for it, or we would ask again and again.
     const std::size_t size =
@@ -49,21 +73,24 @@ std::optional<Error> Host::publish(std::string_view subject, std::string_view pa
     if (auto refusal = when_there_is_room(size, call)) return refusal;
     if (published()) push();
     return {};
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 Result<std::shared_ptr<SubscriptionQueue>> Host::subscribe(std::string_view subject,
-                                                           const SubscribeOptions& options) {
+                                                           const SubscribeOptions& options) try {
     Inside inside(*this);
     auto state = session().subscribe(subject, options);
     if (!state.ok()) return state.error();
-    if (published()) push();
-    return std::make_shared<SubscriptionQueue>(shared_from_this(), std::move(*state));
+    return queue_of(*state, [this] { return published(); });
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 Result<std::shared_ptr<SubscriptionQueue>> Host::request_many(std::string_view subject,
                                                               std::string_view payload,
                                                               const RequestManyOptions& options,
-                                                              std::string_view header_block) {
+                                                              std::string_view header_block) try {
     Inside inside(*this);
     session().advance(clock());
     std::shared_ptr<SubscriptionState> state;
@@ -75,37 +102,46 @@ Result<std::shared_ptr<SubscriptionQueue>> Host::request_many(std::string_view s
     };
     const std::size_t size = subject.size() + header_block.size() + payload.size() + 128;
     if (auto refusal = when_there_is_room(size, call)) return std::move(*refusal);
-    if (started()) push();
-    return std::make_shared<SubscriptionQueue>(shared_from_this(), std::move(state));
+    return queue_of(state, [this] { return started(); });
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
-std::shared_ptr<ResultState<Done>> Host::connect() {
+std::shared_ptr<ResultState<Done>> Host::connect() try {
     Inside inside(*this);
     return run("connect", anynats::connect(session()));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 std::shared_ptr<ResultState<Message>> Host::request(std::string_view subject,
                                                     std::string_view payload,
                                                     std::string_view header_block,
-                                                    std::optional<Duration> timeout) {
+                                                    std::optional<Duration> timeout) try {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().request_timeout);
     return run("request", anynats::request(session(), subject, payload, header_block, wait));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
-std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) {
+std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) try {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().flush_timeout);
     return run("flush", anynats::flush(session(), wait));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
-std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout) {
+std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout) try {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().flush_timeout);
     return run("rtt", anynats::rtt(session(), wait));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 Result<std::string> Host::new_inbox() {
@@ -121,34 +157,42 @@ void Host::reconnect() {
     push();
 }
 
-std::optional<Error> Host::set_servers(const std::vector<std::string>& servers) {
+std::optional<Error> Host::set_servers(const std::vector<std::string>& servers) try {
     Inside inside(*this);
     session().advance(clock());
     auto refusal = session().set_servers(servers);
     push();
     return refusal;
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 std::shared_ptr<ResultState<Done>> Host::drain(const std::shared_ptr<SubscriptionState>& sub,
-                                               std::optional<Duration> timeout) {
+                                               std::optional<Duration> timeout) try {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().drain_timeout);
     return run("drain", anynats::drain(session(), sub, wait));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
-std::shared_ptr<ResultState<Done>> Host::drain(std::optional<Duration> timeout) {
+std::shared_ptr<ResultState<Done>> Host::drain(std::optional<Duration> timeout) try {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().drain_timeout);
     return run("drain", anynats::drain(session(), wait));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
-std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) {
+std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) try {
     Inside inside(*this);
     session().advance(clock());
     const Duration wait = timeout.value_or(session().options().close_timeout);
     return run("close", anynats::close(session(), wait));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 // --- subscriptions ------------------------------------------------------------------------------

@@ -90,6 +90,9 @@ protected:
 private:
     template <class Call>
     std::optional<Error> when_there_is_room(std::size_t size, Call call);
+    template <class Due>
+    std::shared_ptr<SubscriptionQueue> queue_of(const std::shared_ptr<SubscriptionState>& state,
+                                                Due due);
     template <class T>
     std::shared_ptr<ResultState<T>> run(const char* name, Task<T> task);
     const std::uint64_t forks_ = fork_count();

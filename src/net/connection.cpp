@@ -254,6 +254,13 @@ bool Connection::flush(Time now) {
     return all;
 }
 
+void Connection::handle_timeout(Time now) {
+    state_->guarded(now, [&] {
+        if (now >= state_->next_timeout()) state_->session.handle_timeout(now);
+        state_->act(now);
+    });
+}
+
 void Connection::act(Time now) {
     state_->guarded(now, [&] { state_->act(now); });
 }

@@ -92,7 +92,7 @@ if len(sys.argv) > 2:
     before = -1
     while before != (before := nc.counters["out_messages"]): time.sleep(0.05)
 """
-    for _ in range(max(2, RUNS // 20)):  # each waits as long as a flush at exit may
+    for _ in range(max(1, RUNS // 10)):  # each waits as long as a flush at exit may
         with StalledServer() as server:
             ends(program, 0, "", server.url, *(["sleeps"] if sleeps else []))
 
