@@ -15,6 +15,7 @@ from anynats.errors import *
 from anynats.errors import Closed as Closed
 from anynats.errors import ConnectionError as ConnectionError
 from anynats.errors import Error as Error
+from anynats.errors import ForkError as ForkError
 from anynats.errors import TimeoutError as TimeoutError
 from anynats.errors import UsageError as UsageError
 
