@@ -37,7 +37,8 @@ bool Inbound::retiring(std::size_t wanted) noexcept {
     if (!chunk_.get()) return false;
     if (read_ == fill_ && !chunk_.get()->shared()) return false;
     const std::size_t room = capacity() - fill_;
-    if (room < capacity() / 4) return true;
+    // What is left unused is kept alive with the messages, and no limit of theirs counts it.
+    if (room < capacity() / 16) return true;
     // A frame that does not fit: move it once, to where it fits or has twice the room. Each move
     // copies what has arrived, so many small ones would cost the square of its size.
     return wanted && read_ + wanted > capacity() &&
@@ -72,7 +73,7 @@ std::span<char> Inbound::prepare(std::size_t wanted) {
 
 void Inbound::commit(std::size_t n) noexcept {
     fill_ += n;
-    if (n == given_) {
+    if (n == given_ && n >= size_ / 4) {  // not the rest of a chunk
         size_ = std::min(largest_, size_ * 4);
         small_reads_ = 0;
     } else if (n > size_ / 8) {
