@@ -101,6 +101,7 @@ TYPING = Stage(
         " --allowlist tools/stubtest-allowlist.txt",
     ],
 )
+DOCS = Stage("docs", [pytest("tests/test_docs.py")])
 # Against what the stage `build` left; only the shared library is compiled anew.
 PACKAGE = Stage(
     "package", [*build("shared"), pytest("tests/test_package.py tests/test_wheel.py")], 900
@@ -129,10 +130,10 @@ TSAN_PYTHON = Stage(
 )
 
 TEST = [
-    *(TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, TYPING, PACKAGE),
+    *(TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, TYPING, DOCS, PACKAGE),
     *(ASAN, ASAN_PYTHON, TSAN, TSAN_PYTHON),
 ]
-CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS]
+CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, DOCS]
 FUZZ_SECONDS = 60  # for each target; the stage is skipped where no clang can build fuzzers
 FUZZ = Stage("fuzz", [f"{PYTHON} tools/fuzz.py run {FUZZ_SECONDS} --or-skip"], 1800)
 # ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.
