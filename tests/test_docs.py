@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from anynats.sansio import Session
 from anynats.server import Server
 from docs_support import PROGRAMS, URL, Program, programs_in, programs_of
 
@@ -101,6 +102,21 @@ def test_links_lead_somewhere() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_counters_are_explained() -> None:
+    page = (ROOT / "docs" / "limits.md").read_text().partition("## Counters")[2]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == sorted(Session().counters)
+
+
+def test_options_that_a_page_names_exist() -> None:
+    """With the default that the page says: `name`, 8 MiB."""
+    table = (ROOT / "docs" / "options.md").read_text()
+    limits = (ROOT / "docs" / "limits.md").read_text()
+    named = re.findall(r"\| `(\w+)`, (\d[^;|]*|none)[^|]* \|", limits)
+    assert len(named) > 5
+    for name, default in named:
+        assert re.search(rf"^\| `{name}` \|[^|]*\| {default} \|", table, re.MULTILINE), name
 
 
 # --- that the above can fail ---------------------------------------------------------------------
