@@ -14,45 +14,54 @@ enum class ErrorCode : int {
     usage_error = 2,
     /// The message, with its headers, is larger than the server accepts.
     max_payload = 3,
-    /// The server sent something that is not the NATS protocol, or more than a limit allows.
+    /// The server sent something that is not the NATS protocol, or more than a limit allows; the
+    /// connection is dropped.
     protocol_error = 4,
     /// What was waited for did not come within the time given.
     timeout_error = 5,
-    /// The operation was cancelled, or its handle was dropped, before it was done.
+    /// The operation was cancelled, or its handle was dropped, before it was done; no message is
+    /// lost.
     cancelled = 6,
     /// The call would have to wait, and it is one that never waits: the outgoing buffer is full.
     would_block = 7,
-    /// There was not enough memory for this operation; the others go on.
+    /// There was not enough memory for this call, which has done nothing; if it was short while
+    /// receiving, the connection is made again.
     out_of_memory = 8,
     /// Nobody is subscribed to the subject of the request; the server said so at once.
     no_responders = 9,
-    /// A subscription's queue reached its limit and messages were dropped.
+    /// A subscription's queue reached its limit and messages were dropped; told by an event, never
+    /// raised.
     slow_consumer = 10,
     /// There is no usable connection to a server.
     connection_error = 11,
-    /// A server could not be reached: its name was not resolved, or it refused the connection.
+    /// A server could not be reached: its name was not resolved, it refused the connection, or
+    /// closed it before the handshake was done.
     connect_failed = 12,
     /// A server did not complete the handshake within `connect_timeout`.
     connect_timeout = 13,
-    /// No server is left to try: each one failed as often as `max_reconnects` allows.
+    /// No server is left to try: each one failed as often as `max_reconnects` allows; the client is
+    /// closed.
     no_servers = 14,
-    /// The server refused the credentials, or none were given and it asks for some.
+    /// The server refused the credentials, or they ran out, or none were given and it asks for
+    /// some.
     authorization_error = 15,
-    /// The TLS handshake failed, or the server's certificate was not accepted.
+    /// The server requires TLS, which this version cannot do yet.
     tls_error = 16,
-    /// The connection was lost while the operation waited; whether it was carried out is unknown.
+    /// The connection was lost, or left, while the operation waited, and whether it was carried out
+    /// is unknown; or there is none, and no room to wait for it.
     disconnected = 17,
     /// The server stopped answering pings, or it found this client silent.
     stale_connection = 18,
-    /// The client or the subscription is being drained and takes nothing new.
+    /// The client is being drained and takes no new subscription; publishing and requests go on.
     draining = 19,
-    /// The client or the subscription is closed; the cause says why, if it was not you.
+    /// The client or the subscription has ended; the cause says why, if it was not you.
     closed = 20,
-    /// The client was made before a fork and is used in the child process.
+    /// The client was made before a fork and is used in the child process; nothing was sent.
     fork_error = 21,
     /// The server sent an error, `-ERR`, that has no class of its own.
     server_error = 22,
-    /// The server does not let this user publish or subscribe to the subject.
+    /// The server does not let this user publish or subscribe to the subject: a request fails with
+    /// it, a subscription ends with it, and an event tells it.
     permission_violation = 23,
 };
 

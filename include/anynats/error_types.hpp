@@ -24,7 +24,8 @@ public:
     explicit MaxPayload(const Error& error) : UsageError(error) {}
 };
 
-/// The server sent something that is not the NATS protocol, or more than a limit allows.
+/// The server sent something that is not the NATS protocol, or more than a limit allows; the
+/// connection is dropped.
 class ANYNATS_API ProtocolError : public Error {
 public:
     using Error::Error;
@@ -38,7 +39,7 @@ public:
     explicit TimeoutError(const Error& error) : Error(error) {}
 };
 
-/// The operation was cancelled, or its handle was dropped, before it was done.
+/// The operation was cancelled, or its handle was dropped, before it was done; no message is lost.
 class ANYNATS_API Cancelled : public Error {
 public:
     using Error::Error;
@@ -52,7 +53,8 @@ public:
     explicit WouldBlock(const Error& error) : Error(error) {}
 };
 
-/// There was not enough memory for this operation; the others go on.
+/// There was not enough memory for this call, which has done nothing; if it was short while
+/// receiving, the connection is made again.
 class ANYNATS_API OutOfMemory : public Error {
 public:
     using Error::Error;
@@ -66,7 +68,8 @@ public:
     explicit NoResponders(const Error& error) : Error(error) {}
 };
 
-/// A subscription's queue reached its limit and messages were dropped.
+/// A subscription's queue reached its limit and messages were dropped; told by an event, never
+/// raised.
 class ANYNATS_API SlowConsumer : public Error {
 public:
     using Error::Error;
@@ -80,7 +83,8 @@ public:
     explicit ConnectionError(const Error& error) : Error(error) {}
 };
 
-/// A server could not be reached: its name was not resolved, or it refused the connection.
+/// A server could not be reached: its name was not resolved, it refused the connection, or closed
+/// it before the handshake was done.
 class ANYNATS_API ConnectFailed : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
@@ -94,28 +98,30 @@ public:
     explicit ConnectTimeout(const Error& error) : ConnectionError(error) {}
 };
 
-/// No server is left to try: each one failed as often as `max_reconnects` allows.
+/// No server is left to try: each one failed as often as `max_reconnects` allows; the client is
+/// closed.
 class ANYNATS_API NoServers : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit NoServers(const Error& error) : ConnectionError(error) {}
 };
 
-/// The server refused the credentials, or none were given and it asks for some.
+/// The server refused the credentials, or they ran out, or none were given and it asks for some.
 class ANYNATS_API AuthorizationError : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit AuthorizationError(const Error& error) : ConnectionError(error) {}
 };
 
-/// The TLS handshake failed, or the server's certificate was not accepted.
+/// The server requires TLS, which this version cannot do yet.
 class ANYNATS_API TlsError : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit TlsError(const Error& error) : ConnectionError(error) {}
 };
 
-/// The connection was lost while the operation waited; whether it was carried out is unknown.
+/// The connection was lost, or left, while the operation waited, and whether it was carried out is
+/// unknown; or there is none, and no room to wait for it.
 class ANYNATS_API Disconnected : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
@@ -129,21 +135,21 @@ public:
     explicit StaleConnection(const Error& error) : ConnectionError(error) {}
 };
 
-/// The client or the subscription is being drained and takes nothing new.
+/// The client is being drained and takes no new subscription; publishing and requests go on.
 class ANYNATS_API Draining : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit Draining(const Error& error) : ConnectionError(error) {}
 };
 
-/// The client or the subscription is closed; the cause says why, if it was not you.
+/// The client or the subscription has ended; the cause says why, if it was not you.
 class ANYNATS_API Closed : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
     explicit Closed(const Error& error) : ConnectionError(error) {}
 };
 
-/// The client was made before a fork and is used in the child process.
+/// The client was made before a fork and is used in the child process; nothing was sent.
 class ANYNATS_API ForkError : public ConnectionError {
 public:
     using ConnectionError::ConnectionError;
@@ -157,7 +163,8 @@ public:
     explicit ServerError(const Error& error) : Error(error) {}
 };
 
-/// The server does not let this user publish or subscribe to the subject.
+/// The server does not let this user publish or subscribe to the subject: a request fails with it,
+/// a subscription ends with it, and an event tells it.
 class ANYNATS_API PermissionViolation : public ServerError {
 public:
     using ServerError::ServerError;

@@ -52,12 +52,14 @@ class UsageError(Error, ValueError):
 class MaxPayload(UsageError):
     """The message, with its headers, is larger than the server accepts.
 
-    Send less in one message, or raise `max_payload` in the server's configuration.
+    Send less in one message, or raise `max_payload` in the server's configuration;
+    `Client.max_payload` tells it.
     """
 
 
 class ProtocolError(Error):
-    """The server sent something that is not the NATS protocol, or more than a limit allows.
+    """The server sent something that is not the NATS protocol, or more than a limit allows; the
+    connection is dropped.
 
     Check that the address is a NATS server's; raise the limit if the message names one.
     """
@@ -66,33 +68,38 @@ class ProtocolError(Error):
 class TimeoutError(Error, builtins.TimeoutError):
     """What was waited for did not come within the time given.
 
-    Try again, or allow a longer timeout; a request may have been carried out all the same.
+    Try again, or allow a longer timeout; a request may have been carried out all the same, and what
+    a drain had to leave is in the message.
     """
 
 
 class WouldBlock(Error):
     """The call would have to wait, and it is one that never waits: the outgoing buffer is full.
 
-    Wait with `flush` or an awaited `publish`, publish less, or raise `pending_limit`.
+    Let what waits be sent (`flush`, or a `publish` that waits), publish less, or raise
+    `pending_limit`.
     """
 
 
 class OutOfMemory(Error):
-    """There was not enough memory for this operation; the others go on.
+    """There was not enough memory for this call, which has done nothing; if it was short while
+    receiving, the connection is made again.
 
-    Free memory, or lower the limits on pending bytes, then try again.
+    Free memory, or lower `sub_pending_bytes` and `pending_limit`, then try again.
     """
 
 
 class NoResponders(Error):
     """Nobody is subscribed to the subject of the request; the server said so at once.
 
-    Start the service, check the subject and the account, or try again later.
+    Start the service, check the subject and the account, or try again: a service that has just
+    subscribed may not be known yet.
     """
 
 
 class SlowConsumer(Error):
-    """A subscription's queue reached its limit and messages were dropped.
+    """A subscription's queue reached its limit and messages were dropped; told by an event, never
+    raised.
 
     Take messages faster, share the work in a queue group, or raise the limits of the queue.
     """
@@ -106,44 +113,51 @@ class ConnectionError(Error, builtins.ConnectionError):
 
 
 class ConnectFailed(ConnectionError):
-    """A server could not be reached: its name was not resolved, or it refused the connection.
+    """A server could not be reached: its name was not resolved, it refused the connection, or
+    closed it before the handshake was done.
 
-    Check the address, the port, the firewall, and that the server runs.
+    Check the address, the port, the firewall, and that the server runs; the message quotes what the
+    system said.
     """
 
 
 class ConnectTimeout(ConnectionError, TimeoutError):
     """A server did not complete the handshake within `connect_timeout`.
 
-    Check that the address is a NATS server's, or raise `connect_timeout`.
+    Check that the address is a NATS server's and that nothing on the way drops packets, or raise
+    `connect_timeout`.
     """
 
 
 class NoServers(ConnectionError):
-    """No server is left to try: each one failed as often as `max_reconnects` allows.
+    """No server is left to try: each one failed as often as `max_reconnects` allows; the client is
+    closed.
 
-    See the cause for the last failure; start a server, or raise `max_reconnects`.
+    See the cause for the last failure; start a server, or raise `max_reconnects`, and make a new
+    client.
     """
 
 
 class AuthorizationError(ConnectionError):
-    """The server refused the credentials, or none were given and it asks for some.
+    """The server refused the credentials, or they ran out, or none were given and it asks for some.
 
     Check user and password or the token, and that they belong to this server.
     """
 
 
 class TlsError(ConnectionError):
-    """The TLS handshake failed, or the server's certificate was not accepted.
+    """The server requires TLS, which this version cannot do yet.
 
-    Check the certificates, the host name in the URL, and whether the server offers TLS.
+    Use a server, or a port of it, that takes connections without TLS.
     """
 
 
 class Disconnected(ConnectionError):
-    """The connection was lost while the operation waited; whether it was carried out is unknown.
+    """The connection was lost, or left, while the operation waited, and whether it was carried out
+    is unknown; or there is none, and no room to wait for it.
 
-    Try again if doing it twice is harmless; the client reconnects by itself.
+    Try again if doing it twice is harmless, the client reconnects by itself; raise `pending_limit`
+    if publishing was refused.
     """
 
 
@@ -155,21 +169,21 @@ class StaleConnection(ConnectionError):
 
 
 class Draining(ConnectionError):
-    """The client or the subscription is being drained and takes nothing new.
+    """The client is being drained and takes no new subscription; publishing and requests go on.
 
-    Make new subscriptions and requests before the drain, or on another client.
+    Subscribe before the drain, or on another client.
     """
 
 
 class Closed(ConnectionError):
-    """The client or the subscription is closed; the cause says why, if it was not you.
+    """The client or the subscription has ended; the cause says why, if it was not you.
 
     Make a new one; a closed one does not open again.
     """
 
 
 class ForkError(ConnectionError):
-    """The client was made before a fork and is used in the child process.
+    """The client was made before a fork and is used in the child process; nothing was sent.
 
     Connect again in the child, after the fork.
     """
@@ -178,14 +192,17 @@ class ForkError(ConnectionError):
 class ServerError(Error):
     """The server sent an error, `-ERR`, that has no class of its own.
 
-    Read the server's words in the message, and its log.
+    Read the server's words in the message, and its log; if it closed the connection, the client
+    reconnects by itself.
     """
 
 
 class PermissionViolation(ServerError):
-    """The server does not let this user publish or subscribe to the subject.
+    """The server does not let this user publish or subscribe to the subject: a request fails with
+    it, a subscription ends with it, and an event tells it.
 
-    Change the subject, or the user's permissions in the server's configuration.
+    Change the subject, or the user's permissions in the server's configuration; what is subscribed
+    to must be subscribed to again.
     """
 
 
