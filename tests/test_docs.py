@@ -30,8 +30,8 @@ def compile_cpp(program: Program, source: Path, url: str) -> str:
     """Compile a program to `source` without its suffix; return what the compiler complains of."""
     source.write_text(program.source(url))
     library = ROOT / "build" / "release" / "libanynats.a"
-    target = ["-o", source.with_suffix(""), library, "-fno-lto", "-pthread"]
-    command = [COMPILER, *FLAGS, source, *target]
+    target = ["-o", str(source.with_suffix("")), str(library), "-fno-lto", "-pthread"]
+    command = [COMPILER, *FLAGS, str(source), *target]
     done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS)
     return done.stderr
 
