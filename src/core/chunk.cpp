@@ -1,5 +1,5 @@
-// Making, counting and freeing chunks. Any thread may copy or drop a ChunkRef; the last one frees.
-// A pool keeps a reference of its own, so recycling needs no hook here (chunk.hpp).
+// Making, counting and freeing chunks; there is no pool, the allocator is one.
+// Any thread may copy or drop a ChunkRef; the last one frees.
 #include "core/chunk.hpp"
 
 #include <new>

@@ -1,6 +1,6 @@
-// Counted blocks of memory that sockets are read into, and the pool that recycles them.
+// Counted blocks of memory that sockets are read into.
 // A chunk is written by the one reader of its connection and read by whoever holds a message in
-// it; the count is atomic, the pool belongs to one session and is touched under its lock only.
+// it; the count is atomic.
 #pragma once
 
 #include <atomic>
