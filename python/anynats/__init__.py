@@ -13,7 +13,7 @@ anynats.server, are imported when first used. Ctrl-C ends any wait.
 import functools
 from typing import Any
 
-from anynats import _native, _surface
+from anynats import _face, _native, _surface
 from anynats._headers import Headers
 from anynats._native import Message
 from anynats._surface import ConnectionState, Event
@@ -69,7 +69,7 @@ class Client(_surface.Client):
 
 @functools.wraps(_surface.connect)
 def connect(servers: Any = "nats://127.0.0.1:4222", **options: Any) -> Client:
-    native = _native.ThreadsClient(_surface._native_options(servers, options))
+    native = _native.ThreadsClient(_face.native_options(servers, options))
     native.connect().result()
     return Client._of(native)
 

@@ -8,13 +8,11 @@ and with `async with`; tools/stubs.py reads both marks and writes the stubs. No 
 
 from __future__ import annotations
 
-import functools
-import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from anynats._face import connects, waits
 from anynats._native import Message
-from anynats._options import OPTION_NAMES
 from anynats.errors import Error
 
 if TYPE_CHECKING:
@@ -37,18 +35,6 @@ EventKind: TypeAlias = Literal[
     "error",
     "closed",
 ]
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def waits(function: _F) -> _F:
-    """Mark what an async face must await."""
-    function._waits = True  # type: ignore[attr-defined]
-    return function
-
-
-def connects(function: _F) -> _F:
-    """Mark what an async face opens, with `await` or `async with`."""
-    return function
 
 
 class Event(NamedTuple):
@@ -388,44 +374,3 @@ def connect(
     UsageError for an option, before anything is dialled.
     """
     raise NotImplementedError  # each face has its own
-
-
-def _native_options(servers: object, options: Mapping[str, object]) -> dict[str, object]:
-    """Return what the native module reads; a mistyped name is a TypeError that guesses."""
-    for name in options:
-        if name not in OPTION_NAMES:
-            import difflib
-
-            near = difflib.get_close_matches(name, OPTION_NAMES, 1)
-            guess = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"connect() has no option {name!r}{guess}")
-    return {"servers": servers, **options}
-
-
-_LEFT_OUT = frozenset(
-    ("__enter__", "__exit__", "__iter__", "__dict__", "__weakref__", "__module__", "__doc__")
-)
-
-
-def _face_of(surface: type) -> Callable[[type], type]:
-    """Give a class of an async face all of `surface`, with what waits as coroutine functions."""
-
-    def fill(face: type) -> type:
-        for name, member in vars(surface).items():
-            if name not in face.__dict__ and name not in _LEFT_OUT:
-                setattr(face, name, _awaited(member) if hasattr(member, "_waits") else member)
-        for name, member in vars(face).items():
-            if isinstance(member, types.FunctionType) and hasattr(surface, name):
-                member.__doc__ = getattr(surface, name).__doc__
-        face.__doc__ = surface.__doc__
-        return face
-
-    return fill
-
-
-def _awaited(function: Any) -> Any:
-    @functools.wraps(function)
-    async def method(*args: Any, **keywords: Any) -> Any:
-        return await function(*args, **keywords)
-
-    return method

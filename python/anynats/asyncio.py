@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, TypeVar
 
-from anynats import _native, _surface
+from anynats import _face, _native, _surface
 from anynats._headers import Headers
 from anynats._native import Message
 from anynats._surface import ConnectionState, Event
@@ -78,7 +78,7 @@ class _Opening(Awaitable[_T]):
         await self._opened.__aexit__(exc_type, exc, traceback)
 
 
-@_surface._face_of(_surface.Subscription)
+@_face.face_of(_surface.Subscription)
 class Subscription:
     _queue: Any
     _client: "Client"
@@ -142,7 +142,7 @@ class Subscription:
         self._told()
 
 
-@_surface._face_of(_surface.Client)
+@_face.face_of(_surface.Client)
 class Client:
     _native: Any
     _loop: asyncio.AbstractEventLoop
@@ -151,7 +151,7 @@ class Client:
     async def _connect(cls, servers: Any, options: dict[str, Any]) -> "Client":
         self = cls()
         self._loop = asyncio.get_running_loop()
-        self._native = native = _native.LoopClient(_surface._native_options(servers, options))
+        self._native = native = _native.LoopClient(_face.native_options(servers, options))
         self._publish_in_row = native.publish_in_row
         self._waiting: dict[int, asyncio.Future[None]] = {}  # token -> who waits
         self._tokens = itertools.count(1)

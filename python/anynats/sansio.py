@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
-from anynats import _native, _surface
+from anynats import _face, _native, _surface
 from anynats._headers import Headers
 from anynats._native import Message, encode_ping, encode_pong, parse_headers
 from anynats._surface import ConnectionState, Event
@@ -139,7 +139,7 @@ class Session(_surface.Client):
         now: float = 0.0,
         **options: "Unpack[Options]",
     ) -> None:
-        self._native = _native.BareClient(_surface._native_options(servers, options), seed, now)
+        self._native = _native.BareClient(_face.native_options(servers, options), seed, now)
 
     def _run(self, start: Callable[..., Any], *args: Any) -> Operation[Any]:
         return Operation(start(*args))
