@@ -255,6 +255,7 @@ async def use(nc, sub):
         await mine.flush()
 async def main():
     async with anynats.asyncio.connect(URL) as nc, nc.subscribe("aio") as sub:
+        await nc.flush()  # the server knows of it before a child publishes
         await nc.publish("aio", b"before")
         for _ in range(3):
             pid = os.fork()
