@@ -51,6 +51,7 @@ void ServerPool::replace(std::vector<ServerUrl> given, bool in_use, Random& rand
             std::swap(fresh[i - 1], fresh[random.below(i)]);
         }
     }
+    given_up_.reserve(fresh.size() + 1);
     if (in_use) {
         const auto same = find(fresh, current().url);
         if (same != fresh.end()) {
@@ -64,6 +65,7 @@ void ServerPool::replace(std::vector<ServerUrl> given, bool in_use, Random& rand
             fresh.insert(fresh.begin(), std::move(current()));
         }
     }
+    given_up_.clear();
     servers_ = std::move(fresh);
     domains_ = std::move(domains);
 }
@@ -92,6 +94,7 @@ void ServerPool::failed(Time now, Random& random) {
     Server& server = current();
     ++server.failures;
     if (server.retired || (max_failures_ && server.failures >= *max_failures_)) {
+        if (!server.retired) given_up_.push_back(std::move(server.url));
         servers_.erase(servers_.begin());
         return;
     }
@@ -113,6 +116,7 @@ void ServerPool::left() {
 void ServerPool::stable() noexcept {
     current().failures = 0;
     current().not_before = Time::min();
+    given_up_.clear();
 }
 
 bool ServerPool::merge(const std::vector<std::string>& connect_urls, Random& random) {
@@ -134,8 +138,12 @@ bool ServerPool::merge(const std::vector<std::string>& connect_urls, Random& ran
         }
     }
     for (ServerUrl& url : listed) {
-        if (servers_.size() >= max_servers) break;
-        if (find(servers_, url) != servers_.end()) continue;
+        if (servers_.size() + given_up_.size() >= max_servers) break;
+        const bool given_up =
+            std::any_of(given_up_.begin(), given_up_.end(),
+                        [&](const ServerUrl& other) { return other.same_place(url); });
+        if (given_up || find(servers_, url) != servers_.end()) continue;
+        given_up_.reserve(given_up_.size() + servers_.size() + 1);
         Server server;
         server.url = std::move(url);
         server.discovered = true;

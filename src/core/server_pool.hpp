@@ -40,13 +40,14 @@ public:
     void failed(Time now, Random& random);
     /// The connection to the current server ended after it had been stable: others first, no wait.
     void left();
-    /// The connection to the current server has proved itself.
+    /// The connection to the current server has proved itself; what was given up may be told again.
     void stable() noexcept;
     /// Begin anew with `given`. With `in_use` the current server stays the first until it is left.
     void replace(std::vector<ServerUrl> given, bool in_use, Random& random);
     /// Make `index` the current server, to be tried at `not_before`.
     void choose(std::size_t index, Time not_before);
-    /// Merge what an INFO advertises; returns whether servers came or went.
+    /// Merge what an INFO advertises; returns whether servers came or went. A server that was given
+    /// up does not come back this way: it would come without a past, and be tried without a pause.
     bool merge(const std::vector<std::string>& connect_urls, Random& random);
 
 private:
@@ -54,6 +55,7 @@ private:
     void rotate();
 
     std::vector<Server> servers_;
+    std::vector<ServerUrl> given_up_;  // there is room for all of servers_, so that none is lost
     std::optional<std::uint32_t> max_failures_;
     Duration wait_min_, wait_max_;
     bool allows(const ServerUrl& discovered) const;

@@ -103,6 +103,21 @@ TEST(ServerPool, GivenUpAfterMaxReconnects) {
     EXPECT_TRUE(pool.empty());
 }
 
+TEST(ServerPool, WhatWasGivenUpIsNotDiscoveredAgainBeforeAConnectionIsStable) {
+    Random random(Seed{});
+    Options options = in_order();
+    options.max_reconnects = 1;
+    ServerPool pool(urls("a:1,b:2,c:3"), options, random);
+    pool.failed(Time(), random);
+    EXPECT_EQ(hosts(pool), "b c ");
+    EXPECT_FALSE(pool.merge({"a:1", "b:2", "c:3"}, random));
+    EXPECT_TRUE(pool.merge({"a:1", "d:4"}, random));
+    EXPECT_EQ(hosts(pool), "b c d ");
+    pool.stable();
+    EXPECT_TRUE(pool.merge({"a:1", "d:4"}, random));
+    EXPECT_EQ(hosts(pool), "b c d a ");
+}
+
 TEST(ServerPool, MergingKeepsOrderCurrentAndGivenServers) {
     Random random(Seed{});
     ServerPool pool(urls("a:1,b:2,c:3"), in_order(), random);

@@ -136,6 +136,24 @@ TEST(SessionReconnect, AcceptThenCloseBacksOff) {
     EXPECT_EQ(world.count(Event::Kind::disconnected), 51u);
 }
 
+TEST(SessionReconnect, ServersThatListEachOtherAreGivenUpAllTheSame) {
+    Options options;
+    options.servers = {"nats://a:1", "nats://b:2"};
+    options.retry_on_failed_connect = true;
+    options.max_reconnects = 3;
+    World world(options);
+    world.settle();
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        if (world.session().state() == ConnectionState::closed) break;
+        if (!world.wire() || !world.wire()->open) world.after(1s);
+        world.server(info_with(R"("connect_urls":["a:1","b:2"])"));
+        world.server("-ERR 'Authorization Violation'\r\n");
+    }
+    EXPECT_EQ(world.session().state(), ConnectionState::closed);
+    EXPECT_EQ(world.dialed.size(), 6u);
+    EXPECT_EQ(world.session().last_error()->code(), ErrorCode::no_servers);
+}
+
 TEST(SessionReconnect, EveryServerIsTriedBeforeAnyIsTriedAgain) {
     Options options;
     options.servers = {"s1:1,s2:2,s3:3,s4:4,s5:5"};
