@@ -39,6 +39,7 @@ std::vector<std::shared_ptr<SubscriptionState>> Session::State::drain_all() {
         // Replies to a request of somebody at work have an end of their own.
         if (!sub->draining && !sub->gathering) fresh.push_back(live.back());
     }
+    drained.insert(drained.end(), live.begin(), live.end());
     drain(fresh);
     if (!draining) trace(TraceRecord::Kind::state, to_string(ConnectionState::draining));
     draining = true;

@@ -141,6 +141,9 @@ void Session::State::close(std::optional<Error> why) {
     replies.fail_all(closed);
     subscriptions.end_all(why ? std::optional<Error>(closed) : std::nullopt);
     inbox.reset();
+    // They may have ended long ago, and hold what nobody will work off any more.
+    for (const auto& sub : drained) sub->worked_off.wake_all();
+    drained.clear();
     enter(ConnectionState::closed);
     tell({Event::Kind::closed, {}, std::move(why), 0});
     connected_waiters.wake_all();

@@ -222,6 +222,20 @@ TEST(SessionDrain, CloseBeatsIt) {
     EXPECT_EQ(world.count(Event::Kind::closed), 1u);
 }
 
+TEST(SessionDrain, CloseBeatsItAlsoWhenMessagesAreLeftToWorkOff) {
+    World world;
+    world.connect();
+    const auto sub = world.subscribe("a");
+    world.server(msg("a", 1, "1"));
+    const auto drained = world.drain(5s);
+    world.server("PONG\r\n");
+    EXPECT_TRUE(sub->ended);
+    EXPECT_FALSE(drained->done());
+    world.close();
+    ASSERT_TRUE(drained->done());
+    EXPECT_EQ(drained->result->error().code(), ErrorCode::closed);
+}
+
 TEST(SessionDrain, OfAConversationCutAnywhere) {
     std::shared_ptr<SubscriptionState> sub;
     Script script("drain");
