@@ -322,7 +322,7 @@ void World::recover() {
             if (!session_->is_connected()) flaw("it did not stay connected");
             if (session_->pending_size()) flaw("bytes still wait after a flush");
             // The server's subscriptions are ours (I08).
-            std::map<std::uint64_t, Wire::Sub> there = current_->subs;
+            auto there = current_->interest.subs;
             inner().subscriptions.for_each([&](const SubscriptionState& sub) {
                 const auto found = there.find(sub.sid);
                 if (found == there.end()) {
@@ -330,8 +330,8 @@ void World::recover() {
                     return;
                 }
                 const std::uint64_t here = sub.limit ? sub.limit - sub.received : 0;
-                const Wire::Sub& other = found->second;
-                const std::uint64_t left = other.max ? other.max - other.delivered : 0;
+                const Interest::Sub& other = found->second;
+                const std::uint64_t left = other.left();
                 if (other.subject != sub.subject || other.queue != sub.queue || here != left) {
                     flaw("the server has another idea of subscription " + sub.subject + ": " +
                          std::to_string(left) + " to come, not " + std::to_string(here));

@@ -21,6 +21,7 @@
 #include "ops/core_ops.hpp"
 #include "ops/drain.hpp"
 #include "ops/start.hpp"
+#include "script_frames.hpp"
 
 namespace script {
 
@@ -32,45 +33,8 @@ inline const std::string info =
     R"(INFO {"server_id":"S","version":"2.15.2","proto":1,"headers":true,"max_payload":1048576})"
     "\r\n";
 
-Seed seed_of(std::uint64_t number);
-
 /// The INFO line above with more members, given as `"name":value,...`.
 std::string info_with(const std::string& members);
-
-/// `MSG subject sid [reply] size CRLF payload CRLF`.
-std::string msg(std::string_view subject, std::uint64_t sid, std::string_view payload,
-                std::string_view reply = {});
-
-/// HMSG with a header block as it stands.
-std::string hmsg(std::string_view subject, std::uint64_t sid, std::string_view headers,
-                 std::string_view payload, std::string_view reply = {});
-
-inline const std::string no_responders = "NATS/1.0 503\r\n\r\n";
-
-/// One frame that a client wrote.
-struct ClientFrame {
-    std::string line;  // without CR LF
-    std::vector<std::string> words;
-    std::string headers, payload;
-    bool publish() const { return words[0] == "PUB" || words[0] == "HPUB"; }
-    const std::string& subject() const { return words[1]; }
-    std::string reply() const;
-    std::string key() const { return subject() + '|' + payload; }
-};
-
-/// What a server understands of a client's bytes: strict, and not our own parser (Q7).
-class ClientReader {
-public:
-    void feed(std::string_view bytes);
-    std::vector<ClientFrame> frames;
-    std::string flaw;  // what is wrong with the bytes; empty when nothing is
-    bool partial() const { return !rest_.empty(); }
-    const std::string& rest() const { return rest_; }
-
-private:
-    bool one();
-    std::string rest_;
-};
 
 /// One connection as the server sees it.
 struct Wire {
@@ -82,11 +46,7 @@ struct Wire {
     std::size_t shown = 0;     // frames already returned by client()
     std::size_t answered = 0;  // frames already answered by the model
     bool open = true;
-    struct Sub {
-        std::string subject, queue;
-        std::uint64_t max = 0, delivered = 0;
-    };
-    std::map<std::uint64_t, Sub> subs;
+    Interest interest;
 };
 
 /// Around every call into a session, for the tests that let memory run out there: told true when

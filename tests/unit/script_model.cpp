@@ -10,48 +10,30 @@
 
 namespace script {
 
-namespace {
-
-bool matches(std::string_view pattern, std::string_view subject) {
-    for (;;) {
-        const std::size_t p = pattern.find('.'), s = subject.find('.');
-        const std::string_view want = pattern.substr(0, p), have = subject.substr(0, s);
-        if (want == ">") return true;
-        if (want != "*" && want != have) return false;
-        if (p == std::string_view::npos || s == std::string_view::npos) return p == s;
-        pattern.remove_prefix(p + 1);
-        subject.remove_prefix(s + 1);
-    }
+std::string info_with(const std::string& members) {
+    std::string line = info;
+    line.insert(line.size() - 3, "," + members);
+    return line;
 }
-
-}  // namespace
 
 void World::route(const ClientFrame& frame) {
     const std::string reply = frame.reply();
     std::vector<std::string> queues;
     bool found = false;
-    for (auto at = current_->subs.begin(); at != current_->subs.end();) {
-        auto& [sid, sub] = *at;
+    const auto subs = current_->interest.subs;
+    for (const auto& [sid, sub] : subs) {
         const bool taken =
             !sub.queue.empty() && std::count(queues.begin(), queues.end(), sub.queue) > 0;
-        if (taken || !matches(sub.subject, frame.subject())) {
-            ++at;
-            continue;
-        }
+        if (taken || !matches(sub.subject, frame.subject())) continue;
         found = true;
         if (!sub.queue.empty()) queues.push_back(sub.queue);
         to_client_ += frame.headers.empty()
                           ? msg(frame.subject(), sid, frame.payload, reply)
                           : hmsg(frame.subject(), sid, frame.headers, frame.payload, reply);
-        ++sub.delivered;
-        if (sub.max && sub.delivered >= sub.max) {
-            at = current_->subs.erase(at);
-        } else {
-            ++at;
-        }
+        current_->interest.delivered(sid);
     }
     if (reply.empty() || found) return;
-    for (const auto& [sid, sub] : current_->subs) {
+    for (const auto& [sid, sub] : current_->interest.subs) {
         if (!matches(sub.subject, reply)) continue;
         to_client_ += frame.subject() == "svc" ? msg(reply, sid, "re:" + frame.payload)
                                                : hmsg(reply, sid, no_responders, {});
@@ -68,14 +50,9 @@ void World::answer() {
         if (verb == "PING") {
             to_client_ += "PONG\r\n";
         } else if (verb == "SUB") {
-            const std::uint64_t sid = std::stoull(frame.words.back());
-            if (wire.subs.count(sid)) flaw("subscribed twice: " + frame.line);
-            wire.subs[sid] = {frame.subject(), frame.words.size() == 4 ? frame.words[2] : "", 0, 0};
+            if (!wire.interest.subscribe(frame)) flaw("subscribed twice: " + frame.line);
         } else if (verb == "UNSUB") {
-            const auto sub = wire.subs.find(std::stoull(frame.words[1]));
-            if (sub == wire.subs.end()) continue;
-            sub->second.max = frame.words.size() == 3 ? std::stoull(frame.words[2]) : 0;
-            if (sub->second.max <= sub->second.delivered) wire.subs.erase(sub);
+            wire.interest.unsubscribe(frame);
         } else if (frame.publish()) {
             route(frame);
         }

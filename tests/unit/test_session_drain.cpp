@@ -73,7 +73,7 @@ TEST(SubscriptionDrain, ADisconnectEndsItAndItIsNotResubscribed) {
     world.lines();
     world.connect();
     EXPECT_EQ(world.lines().back(), "SUB b 2");
-    EXPECT_EQ(world.wire()->subs.count(1), 0u);
+    EXPECT_EQ(world.wire()->interest.subs.count(1), 0u);
 }
 
 TEST(SubscriptionDrain, WithoutAConnectionItEndsAtOnce) {

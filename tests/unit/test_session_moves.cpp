@@ -30,7 +30,7 @@ TEST(SessionMoves, AtOnceWhenNothingIsOpen) {
     world.model = true;
     world.recover();
     EXPECT_EQ(world.session().state(), ConnectionState::connected);
-    EXPECT_EQ(world.wire()->subs.size(), 1u);
+    EXPECT_EQ(world.wire()->interest.subs.size(), 1u);
     EXPECT_EQ(world.count(Event::Kind::lame_duck), 1u);
 }
 
