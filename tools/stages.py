@@ -136,6 +136,8 @@ TEST = [
 CHECK = [TIDY, GENERATED, BUILD, CXX_TESTS, PYTHON_TESTS, DOCS]
 FUZZ_SECONDS = 60  # for each target; the stage is skipped where no clang can build fuzzers
 FUZZ = Stage("fuzz", [f"{PYTHON} tools/fuzz.py run {FUZZ_SECONDS} --or-skip"], 1800)
+SIMULATED_HOURS = 1000
+SIM = Stage("simulation", [f"build/release/tests/sim/sim_tests hours {SIMULATED_HOURS}"], 1800)
 # ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.
 LONG = [
     *TEST,
@@ -147,6 +149,7 @@ LONG = [
         {"ANYNATS_LONG": "1", **TSAN_SETTINGS},
     ),
     Stage("long python tests", [pytest("tests")], 3600, {"ANYNATS_LONG": "1"}),
+    SIM,
     FUZZ,
 ]
 SETS = {"build": [BUILD], "demo": [DEMO_BUILD], "test": TEST, "check": CHECK, "long": LONG}
