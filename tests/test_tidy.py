@@ -188,6 +188,7 @@ void take(Task<int>&& task, const std::string& name);
     ("src/drive/a.cpp", '#include "ops/b.hpp"\n#include "net/b.hpp"\n#include <sys/epoll.h>\n'),
     ("src/drive/b.cpp", "void f() { std::thread t; task.abort(); std::snprintf(b, n, s); }\n"),
     ("include/anynats/asio.hpp", "#include <boost/asio.hpp>\n#include <anynats/client.hpp>\n"),
+    ("include/anynats/operation.hpp", "struct A { auto operator co_await(); };\n"),
     ("src/net/tls.cpp", "#include <openssl/ssl.h>\n"),
 ]
 

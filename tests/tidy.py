@@ -32,6 +32,7 @@ HEADER_LAYER = {
     "error": "core",
     "error_codes": "core",
     "error_types": "core",
+    "executor": "core",
     "export": "core",
     "message": "core",
     "options": "core",

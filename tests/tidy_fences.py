@@ -12,7 +12,8 @@ from tidy_source import Breach, Source
 
 # The files of the library (by prefix) that may contain co_await, co_return, co_yield.
 COROUTINE_FILES = ("src/ops/",)
-_WORDS = re.compile(r"\bco_(await|return|yield)\b")
+# `operator co_await` is none: it makes a type of ours awaitable in coroutines of others.
+_WORDS = re.compile(r"(?<!\boperator )\bco_(await|return|yield)\b")
 _BEFORE_AWAIT = re.compile(r"(\[\[maybe_unused\]\]\s*)?((const\s+)?auto\s*(&&|&)?\s*\w+\s*=)?")
 _LAMBDA = re.compile(r"(?<![\w)\]\[])\[(?!\[)")
 _LAMBDA_HEAD = re.compile(

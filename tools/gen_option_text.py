@@ -37,6 +37,7 @@ class Option:
     since: int = 0
     later: bool = False
     handwritten: bool = False
+    cpp_type: str = ""
 
     @property
     def cpp_kind(self) -> str:

@@ -61,7 +61,7 @@ def options_header(options: list[Option], enums: list[Words]) -> str:
         default = default.lower() if option.kind == "bool" else default
         text = f"{option.doc} Default {default}{limit and '; ' + limit}."
         doc = textwrap.fill(text, 100, initial_indent="    /// ", subsequent_indent="    /// ")
-        type_ = enum_types.get(option.name) or CPP_TYPES[option.kind]
+        type_ = option.cpp_type or enum_types.get(option.name) or CPP_TYPES[option.kind]
         members.append(f"{doc}\n    {type_} {option.name}{cpp_default(option, type_)};\n")
     newline = "\n"
     return f"""\
@@ -74,16 +74,22 @@ def options_header(options: list[Option], enums: list[Words]) -> str:
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <anynats/executor.hpp>
 #include <anynats/export.hpp>
 
 namespace anynats {{
 inline namespace v0 {{
 
 class Error;
+struct Event;  // session.hpp
+
+/// Is called with what becomes known: connected, disconnected, slow consumer, and so on.
+using EventHandler = std::function<void(const Event&)>;
 
 {newline.join(blocks)}
 /// The settings of a client: `Options{{.name = "sensor", .ping_interval = 10s}}`.
@@ -304,6 +310,8 @@ def docs_page(options: list[Option], later: list[Option], enums: list[Words]) ->
     def type_of(option: Option) -> str:
         if option.kind == "duration":
             return "seconds"
+        if option.cpp_type and not option.handwritten:
+            return f"`{option.cpp_type}`"
         return (enum_types.get(option.name) or PYTHON_TYPES[option.kind]).replace("|", "or")
 
     rows = "\n".join(
@@ -339,12 +347,13 @@ def outputs(root: Path) -> dict[str, str]:
     """Return the text of each generated file by its path from the root of the tree."""
     everything, enums = load(root / "tools/options.toml")
     present = [option for option in everything if not option.later]
-    members = [option for option in present if not option.handwritten]
+    members = [option for option in present if option.cpp_type or not option.handwritten]
+    shared = [option for option in members if not option.cpp_type]
     later = [option for option in everything if option.later]
     return {
         "include/anynats/options.hpp": options_header(members, enums),
         "src/core/options_check.cpp": check_source(members),
-        "python/src/options_table.inc": binding_list(members, enums),
-        "python/anynats/_options.py": python_module(members, enums),
+        "python/src/options_table.inc": binding_list(shared, enums),
+        "python/anynats/_options.py": python_module(shared, enums),
         "docs/options.md": docs_page(present, later, enums),
     }

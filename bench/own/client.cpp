@@ -34,7 +34,7 @@ void receive(anynats::Client& nc, std::int64_t n, std::size_t size) {
     auto sub = nc.subscribe("bench", {.pending_messages = static_cast<std::size_t>(n),
                                       .pending_bytes = std::size_t{1} << 40});
     for (std::int64_t i = 0; i < n; ++i) {
-        const anynats::Message message = sub.next(5s);
+        const anynats::Message message = sub.next(5s).get();
         if (message.payload().size() != size) throw std::runtime_error("a wrong message");
     }
     window.finish(n);

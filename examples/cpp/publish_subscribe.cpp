@@ -16,7 +16,7 @@ int main(int argc, char** argv) try {
     nc.publish("sensors.kitchen", "21.5", {.headers = {{"unit", "C"}}});
     nc.publish("sensors.cellar", "12.0", {.headers = {{"unit", "C"}}});
     for (int i = 0; i < 2; ++i) {
-        const anynats::Message msg = sensors.next(5s);  // TimeoutError when nothing comes
+        const anynats::Message msg = sensors.next(5s).get();  // TimeoutError when nothing comes
         std::printf("%.*s: %.*s %s\n", static_cast<int>(msg.subject().size()), msg.subject().data(),
                     static_cast<int>(msg.payload().size()), msg.payload().data(),
                     msg.headers().get("unit")->c_str());

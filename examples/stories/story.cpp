@@ -32,7 +32,7 @@ void show_rate(const char* what, int count, double seconds) {
 void subjects_and_headers(anynats::Client& nc) {
     auto all = nc.subscribe("demo.>");
     nc.publish("demo.sensors.a", "21.5", {.headers = {{"unit", "C"}, {"tag", "1"}, {"tag", "2"}}});
-    const anynats::Message msg = all.next(5s);
+    const anynats::Message msg = all.next(5s).get();
     say("wildcard demo.>", std::string(msg.subject()) + " = " + std::string(msg.payload()));
     say("headers", "unit: " + *msg.headers().get("unit") +
                        ", tag: " + std::to_string(msg.headers().all("tag").size()) + " values");
@@ -52,7 +52,7 @@ void streams(anynats::Client& nc) {
     auto sub = nc.subscribe("rate", {.pending_messages = messages + 1});
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < messages; ++i) nc.publish("rate", "0123456789abcdef");
-    for (int i = 0; i < messages; ++i) static_cast<void>(sub.next(30s));
+    for (int i = 0; i < messages; ++i) static_cast<void>(sub.next(30s).get());
     show_rate("published and received", messages, seconds_since(start));
 }
 
@@ -82,7 +82,7 @@ void restart(anynats::Client& nc) {
         static_cast<void>(nc.flush(30s).result());
     }
     nc.publish("after.restart", "still here");
-    say("restart survived", std::string(sub.next(10s).payload()));
+    say("restart survived", std::string(sub.next(10s).get().payload()));
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include <anynats/client.hpp>
 #include <anynats/connection.hpp>
 #include <anynats/error_types.hpp>
+#include <anynats/executor.hpp>
 #include <anynats/message.hpp>
 #include <anynats/operation.hpp>
 #include <anynats/options.hpp>
 #include <anynats/session.hpp>
+#include <anynats/subscription.hpp>

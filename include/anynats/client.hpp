@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,68 +16,16 @@
 #include <anynats/operation.hpp>
 #include <anynats/options.hpp>
 #include <anynats/session.hpp>
+#include <anynats/subscription.hpp>
 
 namespace anynats {
 inline namespace v0 {
 
-class Host;  // these three: drive/host.hpp
-struct MessageLoop;
-struct SubscriptionQueue;
+class Host;  // drive/host.hpp
 
 struct PublishOptions {
     std::string_view reply = {};
     Headers headers = {};
-};
-
-/// Messages of one subject, in the order they came. Copies are the same subscription; the last one
-/// to go unsubscribes.
-class ANYNATS_API Subscription {
-public:
-    /// The next message; waits for at most `timeout`. TimeoutError when nothing came, Closed when
-    /// the subscription is over and everything it held has been taken.
-    Message next(Duration timeout = Duration::max());
-    /// The next message if one is here, without waiting.
-    std::optional<Message> try_next();
-    /// End it: now (what it holds can still be taken), or after `limit` deliveries in all.
-    void unsubscribe(std::uint64_t limit = 0);
-    /// End it in order: done when all that the server had sent for it has come, so that nothing is
-    /// lost that others need not send again. What it holds can still be taken. Without a timeout,
-    /// Options::drain_timeout holds; it has ended then in any case.
-    Operation<Done> drain(std::optional<Duration> timeout = {});
-
-    std::string subject() const;
-    std::uint64_t sid() const;
-    /// Messages that came and wait to be taken; messages dropped because the queue was full.
-    std::size_t pending() const;
-    std::uint64_t dropped() const;
-
-    /// `for (const Message& message : subscription)` until it ends.
-    class ANYNATS_API Iterator {
-    public:
-        using iterator_category = std::input_iterator_tag;
-        using value_type = Message;
-        using difference_type = std::ptrdiff_t;
-        using pointer = const Message*;
-        using reference = const Message&;
-        explicit Iterator(const Subscription& subscription);
-        Iterator() = default;
-        const Message& operator*() const { return message_; }
-        const Message* operator->() const { return &message_; }
-        Iterator& operator++();
-        void operator++(int) { ++*this; }
-        bool operator==(const Iterator& other) const { return loop_ == other.loop_; }
-
-    private:
-        std::shared_ptr<MessageLoop> loop_;  // none: the end
-        Message message_;
-    };
-    Iterator begin() { return Iterator(*this); }
-    Iterator end() { return Iterator(); }
-
-private:
-    friend class Client;
-    explicit Subscription(std::shared_ptr<SubscriptionQueue> queue) : queue_(std::move(queue)) {}
-    std::shared_ptr<SubscriptionQueue> queue_;
 };
 
 class ANYNATS_API Client {
@@ -88,7 +35,24 @@ public:
     void publish(std::string_view subject, std::string_view payload);
     /// The same with a reply subject or headers.
     void publish(std::string_view subject, std::string_view payload, const PublishOptions& options);
+    /// The same for programs without exceptions: nothing, or why nothing was queued.
+    [[nodiscard]] std::optional<Error> try_publish(std::string_view subject,
+                                                   std::string_view payload,
+                                                   const PublishOptions& options = {});
+
+    /// Receive the messages of a subject, and take them when you like. UsageError, Closed.
     Subscription subscribe(std::string_view subject, const SubscribeOptions& options = {});
+    /// Have `handler` called with each message, one after the other, where the client's callbacks
+    /// run (Options::executor). A handler that does not keep up is a slow consumer: what waits for
+    /// it is bounded as every subscription is. What it throws is told as an event, and the next
+    /// message comes. The handler goes with the last copy of the subscription: keep one, or
+    /// detach() it.
+    Subscription subscribe(std::string_view subject, MessageHandler handler,
+                           const SubscribeOptions& options = {});
+    /// The same for programs without exceptions; an empty handler is none.
+    Result<Subscription> try_subscribe(std::string_view subject, MessageHandler handler = {},
+                                       const SubscribeOptions& options = {});
+
     /// Publish and wait for one reply. TimeoutError, NoResponders, Disconnected, Closed. Without a
     /// timeout, Options::request_timeout holds.
     Operation<Message> request(std::string_view subject, std::string_view payload,
@@ -110,12 +74,17 @@ public:
     /// While not connected: do not wait any longer before the next attempt. ADR-40.
     void reconnect();
     /// Close in order: subscriptions end when all that was on the way has come, and what came is
-    /// worked off by those who take it (a loop over a subscription until its body is done). Then
-    /// everything that they published is sent, and the client is closed. Nothing new can be
-    /// subscribed to. Without a timeout Options::drain_timeout holds; TimeoutError says what was
-    /// left, and the client is closed then too.
+    /// worked off by those who take it (a loop over a subscription until its body is done, a
+    /// callback until it has returned). Then everything that they published is sent, and the client
+    /// is closed. Nothing new can be subscribed to. To wait for it in such a callback is a
+    /// UsageError. Without a timeout Options::drain_timeout holds; TimeoutError says what was left,
+    /// and the client is closed then too.
     Operation<Done> drain(std::optional<Duration> timeout = {});
-    /// Send what is buffered (for at most Options::close_timeout), then end everything.
+    /// Send what is buffered (for at most Options::close_timeout), then end everything; messages
+    /// that a callback has not seen are discarded. get() and result() return when the client's own
+    /// callback thread has ended too, so that nothing that callbacks use is used any more; called
+    /// by a callback they do not wait for that. Without close(), the last handle to go ends the
+    /// connection; Options::on_event and what follows an operation may be running then.
     Operation<Done> close();
 
     std::string new_inbox();
@@ -125,7 +94,8 @@ public:
     std::size_t max_payload() const;
     Counters counters() const;
     std::optional<Error> last_error() const;
-    /// The next thing that became known, if any, without waiting.
+    /// The next thing that became known, if any, without waiting; for clients without
+    /// Options::on_event.
     std::optional<Event> next_event();
 
 private:
@@ -134,7 +104,7 @@ private:
     std::shared_ptr<Host> host_;
 };
 
-/// Connect with `options`; throws UsageError at once when one of them is wrong. The operation ends
+/// Connect with `options`. The operation ends with UsageError at once when one of them is wrong,
 /// with ConnectFailed, ConnectTimeout or AuthorizationError when no server would have us.
 ANYNATS_API Operation<Client> connect(Options options);
 /// The same for one URL, or several separated by commas.

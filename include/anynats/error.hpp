@@ -50,7 +50,7 @@ ANYNATS_API bool is_a(ErrorCode code, ErrorCode base) noexcept;
 /// Throw `error` as its own class of error_types.hpp.
 [[noreturn]] ANYNATS_API void throw_error(const Error& error);
 
-/// A value of type T, or the Error that came instead of it.
+/// A value of type T, or the Error that came instead of it. Only value() throws.
 template <class T>
 class [[nodiscard]] Result {
 public:
@@ -59,19 +59,29 @@ public:
 
     bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }
+    /// Only when it is not ok().
     const Error& error() const { return *std::get_if<1>(&state_); }
 
     /// The value; throws the error when there is none.
     T& value() & {
         require();
-        return *std::get_if<0>(&state_);
+        return **this;
+    }
+    const T& value() const& {
+        require();
+        return **this;
     }
     T&& value() && {
         require();
-        return std::move(*std::get_if<0>(&state_));
+        return *std::move(*this);
     }
+
+    /// The value, only when it is ok().
     T& operator*() & { return *std::get_if<0>(&state_); }
+    const T& operator*() const& { return *std::get_if<0>(&state_); }
+    T&& operator*() && { return std::move(*std::get_if<0>(&state_)); }
     T* operator->() { return std::get_if<0>(&state_); }
+    const T* operator->() const { return std::get_if<0>(&state_); }
 
 private:
     void require() const {

@@ -7,16 +7,22 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <anynats/executor.hpp>
 #include <anynats/export.hpp>
 
 namespace anynats {
 inline namespace v0 {
 
 class Error;
+struct Event;  // session.hpp
+
+/// Is called with what becomes known: connected, disconnected, slow consumer, and so on.
+using EventHandler = std::function<void(const Event&)>;
 
 /// What a full subscription does with the next message.
 enum class SlowConsumerPolicy {
@@ -166,6 +172,17 @@ struct Options {
     /// How long a blocked caller polls before it sleeps; saves time, costs CPU. Default 0 s; at
     /// most 1 s.
     std::chrono::nanoseconds spin = std::chrono::seconds{0};
+
+    /// C++: who runs callbacks, in place of the client's own callback thread. Default none.
+    Executor executor{};
+
+    /// C++: run callbacks on the thread that drives; they must not block, and cannot wait. Default
+    /// false.
+    bool inline_callbacks = false;
+
+    /// Called with each event of the client: connected, disconnected, slow consumer, and so on.
+    /// Default none.
+    EventHandler on_event{};
 };
 
 /// Return the UsageError that names the first option outside its limits, or nothing. URLs and

@@ -108,6 +108,7 @@ struct Counters {
     std::uint64_t lost_publishes = 0;  // begun or waiting when a connection broke or was closed
     std::uint64_t protocol_errors = 0, content_errors = 0, rejected_calls = 0;
     std::uint64_t events_left_out = 0;
+    std::uint64_t callback_errors = 0;  // exceptions that C++ callbacks and executors have thrown
 };
 
 /// One step of the session's life, for recording and replaying (requirement Q5).

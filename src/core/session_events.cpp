@@ -96,6 +96,7 @@ void Session::State::tell(Event event) noexcept {
     } catch (const std::bad_alloc&) {
         ++counters.events_left_out;
     }
+    if (listener) listener->wake();
 }
 
 void Session::State::enter(ConnectionState next) {

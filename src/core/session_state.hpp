@@ -167,6 +167,7 @@ struct Session::State {
 
     Fifo<Action> actions;
     Fifo<Event> events;
+    Waiter* listener = nullptr;  // woken by each event
     std::function<void(const TraceRecord&)> trace_hook;
     Counters counters;
 

@@ -21,7 +21,8 @@ public:
     bool published() override { return false; }
     void push() override {}
     bool wait_for_room(std::size_t) override { return false; }
-    std::optional<Error> wait(OperationState&) override {
+    std::optional<Error> wait(OperationState& operation) override {
+        if (operation.done()) return {};
         return Error(ErrorCode::usage_error,
                      "nobody drives a bare session: feed it until the operation is done");
     }

@@ -18,10 +18,47 @@ struct ClientAccess {
 
 namespace {
 
+/// An operation that is done before it began: errors are values until somebody asks for them.
 template <class T>
-T or_throw(Result<T> result) {
-    return std::move(result).value();
+Operation<T> failed(const Error& error) {
+    class Failed final : public ResultState<T> {
+    public:
+        explicit Failed(const Error& why) {
+            this->result.emplace(why);
+            this->done_ = true;
+        }
+        void join(Waiter&) noexcept override {}
+        void cancel() noexcept override {}
+        void detach() noexcept override {}
+    };
+    return {std::make_shared<Failed>(error), nullptr};
 }
+
+/// Waits as the client's host does, and then for the end of its callbacks.
+class ClosingHost final : public OperationHost {
+public:
+    ClosingHost(std::shared_ptr<Host> host, bool works_off)
+        : host_(std::move(host)), works_off_(works_off) {}
+    std::optional<Error> wait(OperationState& operation) override {
+        if (works_off_ && !operation.done() && MessageJob::runs_for(*host_)) {
+            return Error(ErrorCode::usage_error,
+                         "drain waits for this callback to return: let it go on, or use then()");
+        }
+        std::optional<Error> why_not = host_->wait(operation);
+        if (!why_not && !Callbacks::on_driver()) host_->callbacks()->join();
+        return why_not;
+    }
+    void cancel(OperationState& operation) noexcept override { host_->cancel(operation); }
+    void detach(OperationState& operation) noexcept override { host_->detach(operation); }
+    std::optional<Error> then(std::shared_ptr<OperationState> operation,
+                              std::shared_ptr<Continuation> continuation) override {
+        return host_->then(std::move(operation), std::move(continuation));
+    }
+
+private:
+    const std::shared_ptr<Host> host_;
+    const bool works_off_;
+};
 
 }  // namespace
 
@@ -32,6 +69,8 @@ Operation<Client> connect(Options options) try {
     auto operation = start(driver->session(), "connect", std::move(task));
     if (driver->started()) driver->push();
     return {std::move(operation), driver};
+} catch (const Error& error) {
+    return failed<Client>(error);
 } catch (const std::bad_alloc&) {
     throw_error(Error(ErrorCode::out_of_memory, "no memory"));
 }
@@ -48,22 +87,40 @@ void Client::publish(std::string_view subject, std::string_view payload) {
 
 void Client::publish(std::string_view subject, std::string_view payload,
                      const PublishOptions& options) {
-    std::string block;
-    if (!options.headers.empty()) block = or_throw(header_block(options.headers));
-    if (const auto refusal = host_->publish(subject, payload, options.reply, block)) {
-        throw_error(*refusal);
-    }
+    if (const auto refusal = try_publish(subject, payload, options)) throw_error(*refusal);
+}
+
+std::optional<Error> Client::try_publish(std::string_view subject, std::string_view payload,
+                                         const PublishOptions& options) {
+    if (options.headers.empty()) return host_->publish(subject, payload, options.reply, {});
+    const auto block = header_block(options.headers);
+    if (!block.ok()) return block.error();
+    return host_->publish(subject, payload, options.reply, *block);
 }
 
 Subscription Client::subscribe(std::string_view subject, const SubscribeOptions& options) {
-    return Subscription(or_throw(host_->subscribe(subject, options)));
+    return try_subscribe(subject, {}, options).value();
+}
+
+Subscription Client::subscribe(std::string_view subject, MessageHandler handler,
+                               const SubscribeOptions& options) {
+    if (!handler) throw_error(Error(ErrorCode::usage_error, "subscribe: the handler is empty"));
+    return try_subscribe(subject, std::move(handler), options).value();
+}
+
+Result<Subscription> Client::try_subscribe(std::string_view subject, MessageHandler handler,
+                                           const SubscribeOptions& options) {
+    auto queue = handler ? host_->subscribe(subject, options, std::move(handler))
+                         : host_->subscribe(subject, options);
+    if (!queue.ok()) return queue.error();
+    return Subscription(*std::move(queue));
 }
 
 Operation<Message> Client::request(std::string_view subject, std::string_view payload,
                                    std::optional<Duration> timeout, const Headers& headers) {
-    std::string block;
-    if (!headers.empty()) block = or_throw(header_block(headers));
-    return {host_->request(subject, payload, block, timeout), host_};
+    const auto block = header_block(headers);
+    if (!block.ok()) return failed<Message>(block.error());
+    return {host_->request(subject, payload, *block, timeout), host_};
 }
 
 Operation<Done> Client::flush(std::optional<Duration> timeout) {
@@ -72,9 +129,9 @@ Operation<Done> Client::flush(std::optional<Duration> timeout) {
 
 Subscription Client::request_many(std::string_view subject, std::string_view payload,
                                   const RequestManyOptions& options, const Headers& headers) {
-    std::string block;
-    if (!headers.empty()) block = or_throw(header_block(headers));
-    return Subscription(or_throw(host_->request_many(subject, payload, options, block)));
+    const auto block = header_block(headers);
+    auto queue = host_->request_many(subject, payload, options, block.value());
+    return Subscription(std::move(queue).value());
 }
 
 Operation<Duration> Client::rtt(std::optional<Duration> timeout) {
@@ -91,7 +148,7 @@ void Client::set_servers(const std::vector<std::string>& servers) {
 }
 
 Operation<Done> Client::drain(std::optional<Duration> timeout) {
-    return {host_->drain(timeout), host_};
+    return {host_->drain(timeout), std::make_shared<ClosingHost>(host_, true)};
 }
 
 void Client::reconnect() {
@@ -99,11 +156,11 @@ void Client::reconnect() {
 }
 
 Operation<Done> Client::close() {
-    return {host_->close(), host_};
+    return {host_->close(), std::make_shared<ClosingHost>(host_, false)};
 }
 
 std::string Client::new_inbox() {
-    return or_throw(host_->new_inbox());
+    return host_->new_inbox().value();
 }
 
 ConnectionState Client::state() const {
@@ -139,77 +196,6 @@ std::optional<Error> Client::last_error() const {
 std::optional<Event> Client::next_event() {
     const Inside inside(*host_);
     return host_->session().next_event();
-}
-
-// --- Subscription -------------------------------------------------------------------------------
-
-Message Subscription::next(Duration timeout) {
-    Message message;
-    switch (queue_->next(message, timeout)) {
-        case Waited::arrived:
-            break;
-        case Waited::timed_out:
-            throw_error(Error(ErrorCode::timeout_error,
-                              "no message on \"" + queue_->state->subject + "\" in time"));
-        case Waited::interrupted:
-            throw_error(Error(ErrorCode::cancelled, "the wait was interrupted"));
-        case Waited::ended:
-            throw_error(queue_->ending());
-    }
-    return message;
-}
-
-std::optional<Message> Subscription::try_next() {
-    Message message;
-    if (queue_->next(message, Duration::zero()) != Waited::arrived) return {};
-    return message;
-}
-
-void Subscription::unsubscribe(std::uint64_t limit) {
-    queue_->unsubscribe(limit);
-}
-
-Operation<Done> Subscription::drain(std::optional<Duration> timeout) {
-    return {queue_->host->drain(queue_->state, timeout), queue_->host};
-}
-
-std::string Subscription::subject() const {
-    return queue_->state->subject;
-}
-
-std::uint64_t Subscription::sid() const {
-    return queue_->state->sid;
-}
-
-std::size_t Subscription::pending() const {
-    return queue_->pending();
-}
-
-std::uint64_t Subscription::dropped() const {
-    const Inside inside(*queue_->host);
-    return queue_->state->dropped;
-}
-
-Subscription::Iterator::Iterator(const Subscription& subscription)
-    : loop_(std::make_shared<MessageLoop>(subscription.queue_)) {
-    ++*this;
-}
-
-Subscription::Iterator& Subscription::Iterator::operator++() {
-    message_ = Message();
-    switch (loop_->next(message_, Duration::max())) {
-        case Waited::arrived:
-            break;
-        case Waited::ended: {
-            const std::shared_ptr<SubscriptionQueue> queue = loop_->queue;
-            loop_.reset();
-            if (queue->state->end) throw_error(queue->ending());
-            break;
-        }
-        default:
-            throw_error(Error(ErrorCode::cancelled, "the wait was interrupted"));
-    }
-    return *this;
 }
 
 }  // namespace v0

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/session_state.hpp"
 #include "drive/background.hpp"
 #include "drive/parking.hpp"
 #include "net/sys.hpp"
@@ -25,6 +26,13 @@ constexpr Duration linger_time = std::chrono::milliseconds(10);
 constexpr Duration signal_time = std::chrono::milliseconds(100);
 
 std::atomic<InterruptCheck> interrupt_check{nullptr};
+
+Executor executor_of(Options& options) {
+    if (!options.inline_callbacks) return std::exchange(options.executor, {});
+    if (!options.executor) return Callbacks::inline_executor();
+    throw_error(Error(ErrorCode::usage_error,
+                      "option inline_callbacks: there is an executor too; it must be one of them"));
+}
 
 }  // namespace
 
@@ -65,16 +73,24 @@ std::shared_ptr<Driver> Driver::make(Options options) {
     driver->background_ = &Background::instance();
     driver->number_ = driver->background_->add(driver, driver->connection_.poll_fd());
     const Inside inside(*driver);
+    if (driver->listener_.wants_events()) {
+        if (auto error = driver->callbacks_.prepare()) throw_error(*error);
+    }
+    driver->session().inner().listener = &driver->listener_;
     driver->connection_.act(driver->clock());
     driver->arm_background();
     return driver;
 }
 
-Driver::Driver(Options options) : connection_(std::move(options), monotonic_now()) {
+Driver::Driver(Options options)
+    : callbacks_(*this, executor_of(options)),
+      listener_(callbacks_, std::exchange(options.on_event, {})),
+      connection_(std::move(options), monotonic_now()) {
     session_ = &connection_.session();
 }
 
 Driver::~Driver() {
+    session().inner().listener = nullptr;
     if (number_) background_->remove(number_, connection_.poll_fd());
     connection_.flush(clock());
 }
@@ -113,8 +129,13 @@ void Driver::leave() noexcept {
             futex_wake(parked.word);
         }
     }
+    std::atomic<std::uint32_t>* const callback_thread = callbacks_.word_to_wake();
+    // What is handed over may let the last handle of this client go.
+    const auto kept = callbacks_.to_hand_over() ? weak_from_this().lock() : nullptr;
     mutex_.unlock();
     for (std::size_t i = 0; i < n; ++i) futex_wake(*words[i]);
+    if (callback_thread) futex_wake(*callback_thread);
+    if (kept) callbacks_.hand_over();
 }
 
 // --- writing: whoever has a reason, under the lock ----------------------------------------------
@@ -164,6 +185,7 @@ void Driver::attend() {
 }
 
 bool Driver::wait_for_room(std::size_t size) {
+    if (Callbacks::on_driver()) return false;
     const auto room = [&] {
         const std::size_t pending = session().pending_size();
         if (!session().is_connected() || pending == 0 ||
@@ -192,6 +214,11 @@ void Driver::tell_room() noexcept {
 // --- waiting ------------------------------------------------------------------------------------
 
 std::optional<Error> Driver::wait(OperationState& operation) {
+    if (operation.done()) return {};
+    if (Callbacks::on_driver()) {
+        return Error(ErrorCode::usage_error,
+                     "waiting in an inline callback would block the thread that drives");
+    }
     Inside inside(*this);
     const auto done = [&] { return operation.done(); };
     const auto join = [&](Waiter& self) { operation.join(self); };
@@ -205,6 +232,9 @@ Waited Driver::wait_for_message(SubscriptionQueue& queue, Message& out, Duration
     SubscriptionState& sub = *queue.state;
     if (queue.take(out, loop)) return Waited::arrived;
     if (sub.ended) return Waited::ended;
+    if (Callbacks::on_driver()) {
+        return timeout <= Duration::zero() ? Waited::timed_out : Waited::interrupted;
+    }
     if (timeout <= Duration::zero()) {
         if (lead_ == Lead::caller) return Waited::timed_out;
         connection_.drive(clock());  // nobody else is reading just now: look at the socket once
@@ -341,7 +371,7 @@ void Driver::leave_lead(Parked& self) {
     left_at_ = clock();
     lead_ = Lead::none;
     leader_ = nullptr;
-    if (followers_ > 0 || connection_.blocked()) {
+    if (followers_ > 0 || callbacks_.awaited() > 0 || connection_.blocked()) {
         arm_background();
     } else {
         schedule(after(left_at_, linger_time));
@@ -352,6 +382,14 @@ void Driver::arm_background() {
     lead_ = Lead::background;
     background_->watch(number_, connection_.poll_fd(), true);
     schedule(connection_.next_timeout());
+}
+
+void Driver::listen() noexcept {
+    if (lead_ == Lead::none) arm_background();
+}
+
+void Driver::enter_again_soon() noexcept {
+    schedule(clock() + tick_time);
 }
 
 void Driver::schedule(Time due) noexcept {

@@ -10,6 +10,7 @@
 
 #include <anynats/connection.hpp>
 #include "core/wait.hpp"
+#include "drive/callback_jobs.hpp"
 #include "drive/host.hpp"
 #include "drive/mutex.hpp"
 
@@ -47,6 +48,9 @@ public:
     std::optional<Error> wait(OperationState& operation) override;
     Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
                             MessageLoop* loop) override;
+    Callbacks* callbacks() noexcept override { return &callbacks_; }
+    void listen() noexcept override;
+    void enter_again_soon() noexcept override;
 
     /// For the background thread: the descriptor is readable, or the time has come.
     void tick(bool readable);
@@ -78,6 +82,8 @@ private:
     void schedule(Time due) noexcept;
 
     Mutex mutex_;
+    Callbacks callbacks_;
+    EventListener listener_;  // on callbacks_
     Connection connection_;
     Lead lead_ = Lead::none;
     List<Waiter> room_;         // threads that wait for pending_limit

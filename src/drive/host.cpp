@@ -2,9 +2,11 @@
 // do the plain thing, leave. Nothing here waits but through the host's own wait functions.
 #include "drive/host.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <new>
 
+#include "drive/callback_jobs.hpp"
 #include "ops/core_ops.hpp"
 #include "ops/drain.hpp"
 #include "ops/start.hpp"
@@ -17,6 +19,10 @@ namespace {
 /// For a user's call that has done nothing, for want of memory.
 [[noreturn]] void throw_out_of_memory() {
     throw_error(Error(ErrorCode::out_of_memory, "no memory"));
+}
+
+Error no_callbacks() {
+    return Error(ErrorCode::usage_error, "nobody runs callbacks for this kind of client");
 }
 
 }  // namespace
@@ -103,6 +109,31 @@ Result<std::shared_ptr<SubscriptionQueue>> Host::request_many(std::string_view s
     const std::size_t size = subject.size() + header_block.size() + payload.size() + 128;
     if (auto refusal = when_there_is_room(size, call)) return std::move(*refusal);
     return queue_of(state, [this] { return started(); });
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
+}
+
+Result<std::shared_ptr<SubscriptionQueue>> Host::subscribe(std::string_view subject,
+                                                           const SubscribeOptions& options,
+                                                           MessageHandler handler) try {
+    if (!callbacks()) return no_callbacks();
+    Inside inside(*this);
+    if (auto error = callbacks()->prepare()) return *error;
+    auto state = session().subscribe(subject, options);
+    if (!state.ok()) return state.error();
+    auto queue = queue_of(*state, [this] { return published(); });
+    return MessageJob::begin(*callbacks(), std::move(queue), std::move(handler));
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
+}
+
+std::optional<Error> Host::then(std::shared_ptr<OperationState> operation,
+                                std::shared_ptr<Continuation> continuation) try {
+    if (!callbacks()) return no_callbacks();
+    Inside inside(*this);
+    if (auto error = callbacks()->prepare()) return error;
+    OperationJob::begin(*callbacks(), std::move(operation), std::move(continuation));
+    return {};
 } catch (const std::bad_alloc&) {
     throw_out_of_memory();
 }
@@ -287,9 +318,46 @@ void MessageLoop::come_back() noexcept {
     if (last) queue->worked_off();
 }
 
+void SubscriptionQueue::give_back(Message message) {
+    Inside inside(*host);
+    {
+        const std::lock_guard<Mutex> lock(mutex_);
+        if (popped_ > 0) {
+            batch_[--popped_] = std::move(message);
+        } else {
+            batch_.insert(batch_.begin(), std::move(message));
+        }
+    }
+    state->waiters.wake_one();
+    host->session().run_ready();
+}
+
+bool SubscriptionQueue::refill() {
+    const std::lock_guard<Mutex> lock(mutex_);
+    batch_.clear();
+    popped_ = 0;
+    // A small part of the limits, so that they hold for what is in hand and what waits together.
+    const std::size_t most = std::clamp<std::size_t>(state->max_messages / 16, 1, turn_size);
+    std::size_t bytes = 0;
+    while (batch_.size() < most && bytes <= state->max_bytes / 16) {
+        if (host->session().take(*state, batch_, 1) == 0) break;
+        bytes += batch_.back().size();
+    }
+    return !batch_.empty();
+}
+
+void SubscriptionQueue::discard() noexcept {
+    const std::lock_guard<Mutex> lock(mutex_);
+    batch_.clear();
+    popped_ = 0;
+    host->session().discard(*state);
+    state->worked_off.wake_all();
+}
+
 void SubscriptionQueue::unsubscribe(std::uint64_t limit) {
     Inside inside(*host);
     host->session().unsubscribe(*state, limit);
+    if (state->ended && has_handler) stopped = true;
     host->session().run_ready();  // whoever waits for it learns that it is over
     if (host->published()) host->push();
 }
@@ -303,6 +371,10 @@ std::size_t SubscriptionQueue::pending() {
 
 Error SubscriptionQueue::ending() {
     Inside inside(*host);
+    return ending_inside();
+}
+
+Error SubscriptionQueue::ending_inside() const {
     if (state->end && state->end->is(ErrorCode::fork_error)) return *state->end;
     Error ended(ErrorCode::closed, "the subscription on \"" + state->subject + "\" has ended");
     if (!state->end) return ended;

@@ -3,6 +3,7 @@
 // do; it knows nothing of NATS. Calls may come from any thread if the host has a lock.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include <anynats/operation.hpp>
 #include <anynats/session.hpp>
+#include <anynats/subscription.hpp>
 #include "core/subscriptions.hpp"
 #include "drive/mutex.hpp"
 #include "net/sys.hpp"
@@ -19,6 +21,7 @@
 namespace anynats {
 inline namespace v0 {
 
+class Callbacks;
 struct SubscriptionQueue;
 struct MessageLoop;
 
@@ -54,9 +57,18 @@ public:
     virtual Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
                                     MessageLoop* loop) = 0;
 
+    /// Where user code runs; null where nobody runs any for us.
+    virtual Callbacks* callbacks() noexcept { return nullptr; }
+    /// Inside: user code waits for what will be read: see to it that somebody reads.
+    virtual void listen() noexcept {}
+    /// Inside: see to it that somebody enters and leaves again soon.
+    virtual void enter_again_soon() noexcept {}
+
     // --- what the user calls, once for all of them -----------------------------------------------
     void cancel(OperationState& operation) noexcept override;
     void detach(OperationState& operation) noexcept override;
+    std::optional<Error> then(std::shared_ptr<OperationState> operation,
+                              std::shared_ptr<Continuation> continuation) override;
 
     std::optional<Error> publish(std::string_view subject, std::string_view payload,
                                  std::string_view reply, std::string_view header_block);
@@ -66,6 +78,10 @@ public:
                                                             std::string_view payload,
                                                             const RequestManyOptions& options,
                                                             std::string_view header_block);
+    /// With a callback: what is returned only ends the subscription, when its last copy goes.
+    Result<std::shared_ptr<SubscriptionQueue>> subscribe(std::string_view subject,
+                                                         const SubscribeOptions& options,
+                                                         MessageHandler handler);
     std::shared_ptr<ResultState<Done>> connect();
     std::shared_ptr<ResultState<Message>> request(std::string_view subject,
                                                   std::string_view payload,
@@ -145,14 +161,25 @@ struct SubscriptionQueue final : MessageHolder {
     bool busy() noexcept override;
     /// Outside: pop, or wait as Host::wait_for_message does.
     Waited next(Message& out, Duration timeout);
+    /// Outside: what was taken last and not delivered is the next again.
+    void give_back(Message message);
+    /// Inside: fill an empty batch with the share of a callback's turn; false when nothing is here.
+    bool refill();
+    /// Inside: throw away what is here.
+    void discard() noexcept;
     /// Outside.
     void unsubscribe(std::uint64_t limit);
     std::size_t pending();
-    /// The error for "nothing more will come", with its cause. Outside.
+    /// The error for "nothing more will come", with its cause. Outside; or inside.
     Error ending();
+    Error ending_inside() const;
 
     const std::shared_ptr<Host> host;
     const std::shared_ptr<SubscriptionState> state;
+    // Of one with a callback: nobody else may take from it; no message is delivered any more.
+    bool has_handler = false;
+    std::atomic<bool> stopped{false};
+    std::atomic<bool> detached{false};
 
 private:
     friend struct MessageLoop;
@@ -160,6 +187,7 @@ private:
     void hand_out(Message& out, MessageLoop* loop);
 
     static constexpr std::size_t batch_size = 512;  // messages: bounds what limits do not see
+    static constexpr std::size_t turn_size = 64;    // messages, for a callback
     Mutex mutex_;
     std::vector<Message> batch_;
     std::size_t popped_ = 0;

@@ -79,7 +79,8 @@ bool LoopHost::wants_turn() noexcept {
     return turn_asked_;
 }
 
-std::optional<Error> LoopHost::wait(OperationState&) {
+std::optional<Error> LoopHost::wait(OperationState& operation) {
+    if (operation.done()) return {};
     return Error(ErrorCode::usage_error,
                  "waiting here would block the event loop that drives this client");
 }

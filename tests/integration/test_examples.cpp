@@ -44,6 +44,14 @@ TEST_F(Examples, RequestReply) {
         << text;
 }
 
+TEST_F(Examples, Callbacks) {
+    EXPECT_EQ(run("callbacks"), "event: connected\nreply: hello!\nevent: closed\n");
+}
+
+TEST_F(Examples, Coroutines) {
+    EXPECT_EQ(run("coroutines"), "counted to 100\n");
+}
+
 TEST_F(Examples, PollLoop) {
     EXPECT_EQ(run("poll_loop"), "connected\n5 messages out\n");
 }
@@ -52,6 +60,8 @@ TEST_F(Examples, SayWhatIsWrong) {
     server.kill();
     EXPECT_TRUE(run("poll_loop").ends_with("ends with 256"));
     EXPECT_TRUE(run("request_reply").ends_with("ends with 256"));
+    EXPECT_TRUE(run("callbacks").ends_with("ends with 256"));
+    EXPECT_TRUE(run("coroutines").ends_with("ends with 256"));
 }
 
 #endif

@@ -27,7 +27,8 @@ TEST_F(Messages, ComeInOrder) {
     Subscription sub = subscriber.subscribe("order");
     subscriber.flush().get();
     for (int i = 0; i < 10'000; ++i) publisher.publish("order", std::to_string(i));
-    for (int i = 0; i < 10'000; ++i) ASSERT_EQ(sub.next(far_away).payload(), std::to_string(i));
+    for (int i = 0; i < 10'000; ++i)
+        ASSERT_EQ(sub.next(far_away).get().payload(), std::to_string(i));
 }
 
 TEST_F(Messages, ReachWildcards) {
@@ -69,11 +70,11 @@ TEST_F(Messages, CarryHeaders) {
     const Headers headers{{"Unit", "C"}, {"unit", "K"}, {"Unit", "F"}, {"Empty", ""}};
     nc.publish("headers", "21.5", {.reply = "answers", .headers = headers});
     nc.publish("headers", "", {.headers = {{"Only", "headers"}}});
-    const Message message = sub.next(far_away);
+    const Message message = sub.next(far_away).get();
     EXPECT_EQ(message.headers(), headers);
     EXPECT_EQ(message.payload(), "21.5");
     EXPECT_EQ(message.reply(), "answers");
-    const Message second = sub.next(far_away);
+    const Message second = sub.next(far_away).get();
     EXPECT_EQ(*second.headers().get("Only"), "headers");
     EXPECT_EQ(second.payload(), "");
 }
@@ -86,7 +87,7 @@ TEST_F(Messages, MayBeAsLargeAsTheServerAllows) {
         std::string payload(size, '\0');
         for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<char>(i * 7);
         nc.publish("large", payload);
-        ASSERT_EQ(sub.next(far_away).payload(), payload);
+        ASSERT_EQ(sub.next(far_away).get().payload(), payload);
     }
     EXPECT_THROW(nc.publish("large", std::string(65537, 'x')), MaxPayload);
     EXPECT_THROW(nc.publish("large", std::string(65536, 'x'), {.headers = {{"A", "b"}}}),
@@ -101,8 +102,8 @@ TEST_F(Messages, EndAfterAnAutomaticUnsubscribe) {
     Subscription sub = nc.subscribe("auto");
     sub.unsubscribe(3);
     for (int i = 0; i < 5; ++i) nc.publish("auto", std::to_string(i));
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(sub.next(far_away).payload(), std::to_string(i));
-    EXPECT_THROW(sub.next(far_away), Closed);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(sub.next(far_away).get().payload(), std::to_string(i));
+    EXPECT_THROW(sub.next(far_away).get(), Closed);
 }
 
 TEST_F(Messages, StopAfterUnsubscribe) {
@@ -113,8 +114,8 @@ TEST_F(Messages, StopAfterUnsubscribe) {
     sub.unsubscribe();
     nc.publish("stop", "not wanted");
     nc.flush().get();
-    EXPECT_EQ(sub.next(far_away).payload(), "kept");
-    EXPECT_THROW(sub.next(far_away), Closed);
+    EXPECT_EQ(sub.next(far_away).get().payload(), "kept");
+    EXPECT_THROW(sub.next(far_away).get(), Closed);
 }
 
 /// Answers until its subscription ends.
@@ -166,7 +167,7 @@ TEST_F(Messages, AreNotEchoedToWhoDoesNotWantThem) {
     nc.publish("echo", "mine");
     nc.flush().get();
     other.publish("echo", "another's");
-    EXPECT_EQ(sub.next(far_away).payload(), "another's");
+    EXPECT_EQ(sub.next(far_away).get().payload(), "another's");
 }
 
 TEST_F(Messages, PassAVerboseAndPedanticServer) {
@@ -176,7 +177,7 @@ TEST_F(Messages, PassAVerboseAndPedanticServer) {
     Client nc = connect(options).get();
     Subscription sub = nc.subscribe("verbose.*", {.queue = "q"});
     for (int i = 0; i < 100; ++i) nc.publish("verbose.x", std::to_string(i));
-    for (int i = 0; i < 100; ++i) ASSERT_EQ(sub.next(far_away).payload(), std::to_string(i));
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(sub.next(far_away).get().payload(), std::to_string(i));
     EXPECT_THROW(nc.request("nobody.home", "").get(), NoResponders);
     EXPECT_EQ(nc.counters().protocol_errors, 0u);
 }

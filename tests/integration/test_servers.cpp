@@ -67,7 +67,7 @@ TEST_F(Servers, TellWhatAUserMayNotDo) {
     EXPECT_THROW(nc.request("quiet.x", "", far_away).get(), PermissionViolation);
     for (Subscription* denied : {&secret, &queued}) {
         try {
-            denied->next(far_away);
+            denied->next(far_away).get();
             ADD_FAILURE() << "a message that may not be seen";
         } catch (const Closed& error) {
             ASSERT_TRUE(error.cause());
@@ -75,7 +75,7 @@ TEST_F(Servers, TellWhatAUserMayNotDo) {
         }
     }
     nc.publish("open", "still here");
-    EXPECT_EQ(open.next(far_away).payload(), "still here");
+    EXPECT_EQ(open.next(far_away).get().payload(), "still here");
     int told = 0;
     while (const auto event = nc.next_event()) {
         told += event->error && event->error->is(ErrorCode::permission_violation);
@@ -105,7 +105,7 @@ TEST_F(Servers, MayNotBeThere) {
     NatsServer other;
     Client nc = connect(options_for({url, other.url()})).get();
     EXPECT_EQ(nc.server(), other.url());
-    EXPECT_THROW(connect("http://127.0.0.1:1"), UsageError);
+    EXPECT_THROW(connect("http://127.0.0.1:1").get(), UsageError);
 }
 
 TEST_F(Servers, MayHaveIPv6Addresses) {
@@ -114,7 +114,7 @@ TEST_F(Servers, MayHaveIPv6Addresses) {
     Client nc = connect(server.url()).get();
     Subscription sub = nc.subscribe("six");
     nc.publish("six", "::1");
-    EXPECT_EQ(sub.next(far_away).payload(), "::1");
+    EXPECT_EQ(sub.next(far_away).get().payload(), "::1");
 }
 
 TEST_F(Servers, AreFoundByName) {
@@ -147,11 +147,11 @@ TEST_F(Servers, ComeBackAndNothingIsForgotten) {
     auto flushed = nc.flush(far_away);
     server.start();
 
-    for (int i = 0; i < 100; ++i) ASSERT_EQ(sub.next(far_away).payload(), std::to_string(i));
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(three.next(far_away).payload(), std::to_string(i));
-    EXPECT_THROW(three.next(far_away), Closed);
-    EXPECT_THROW(over.next(far_away), Closed);
-    EXPECT_EQ(later.next(far_away).payload(), "subscribed while disconnected");
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(sub.next(far_away).get().payload(), std::to_string(i));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(three.next(far_away).get().payload(), std::to_string(i));
+    EXPECT_THROW(three.next(far_away).get(), Closed);
+    EXPECT_THROW(over.next(far_away).get(), Closed);
+    EXPECT_EQ(later.next(far_away).get().payload(), "subscribed while disconnected");
     flushed.get();
     EXPECT_EQ(nc.counters().reconnects, 1u);
     EXPECT_EQ(nc.counters().lost_publishes, 0u);
@@ -195,7 +195,7 @@ TEST_F(Servers, TakeOverFromOneThatIsGone) {
     ASSERT_EQ(nc.server(), first->url());
     Subscription sub = nc.subscribe("x");
     nc.flush().get();
-    Waiting waits([&] { EXPECT_EQ(sub.next(far_away).payload(), "from the second"); });
+    Waiting waits([&] { EXPECT_EQ(sub.next(far_away).get().payload(), "from the second"); });
     ASSERT_TRUE(waits.sleeps());
     first.reset();
     ASSERT_TRUE(becomes_true([&] { return nc.counters().reconnects == 1; }));
@@ -220,7 +220,7 @@ TEST_F(Servers, AreLeftWhenTheySayGoodbye) {
     EXPECT_EQ(nc.server(), second.url());
     nc.flush(far_away).get();
     witness.publish("x", "from the second");
-    EXPECT_EQ(sub.next(far_away).payload(), "from the second");
+    EXPECT_EQ(sub.next(far_away).get().payload(), "from the second");
     EXPECT_EQ(stays.state(), ConnectionState::connected) << "it has nowhere to go";
 }
 
@@ -232,7 +232,7 @@ TEST_F(Servers, AreLeftWhenTheUserSaysSo) {
     for (const NatsServer* next : {&second, &first, &second}) {
         nc.reconnect();
         nc.publish("x", "");
-        sub.next(far_away);
+        sub.next(far_away).get();
         EXPECT_EQ(nc.server(), next->url());
     }
     EXPECT_EQ(nc.counters().reconnects, 3u);
@@ -248,8 +248,8 @@ TEST_F(Servers, AreGivenUpWhenToldSo) {
     Client patient = connect(options).get();
     Subscription sub = nc.subscribe("x"), other = patient.subscribe("x");
     server.reset();
-    EXPECT_THROW(sub.next(far_away), Closed);
-    EXPECT_THROW(other.next(far_away), Closed);
+    EXPECT_THROW(sub.next(far_away).get(), Closed);
+    EXPECT_THROW(other.next(far_away).get(), Closed);
     EXPECT_TRUE(patient.last_error()->is(ErrorCode::no_servers));
 }
 
@@ -262,7 +262,7 @@ TEST_F(Servers, MayComeLater) {
     Subscription sub = nc.subscribe("early");
     nc.publish("early", "bird");
     server.start();
-    EXPECT_EQ(sub.next(far_away).payload(), "bird");
+    EXPECT_EQ(sub.next(far_away).get().payload(), "bird");
 }
 
 }  // namespace

@@ -33,13 +33,13 @@ int use(const char* url) {
     auto nc = anynats::connect(options).get();
     auto sub = nc.subscribe("parts.*");
     nc.publish("parts.a", "one", {.headers = {{"unit", "C"}}});
-    const anynats::Message msg = sub.next(10s);
+    const anynats::Message msg = sub.next(10s).get();
     if (msg.payload() != "one" || *msg.headers().get("unit") != "C") return fail("the message");
 
     const auto ask = [&] { nc.request("nobody.here", "?", 10s).get(); };
     if (!throws<anynats::NoResponders>(ask)) return fail("NoResponders");
     if (!throws<anynats::Error>(ask)) return fail("NoResponders as Error");
-    if (!throws<anynats::TimeoutError>([&] { sub.next(1ms); })) return fail("TimeoutError");
+    if (!throws<anynats::TimeoutError>([&] { sub.next(1ms).get(); })) return fail("TimeoutError");
     if (!throws<anynats::UsageError>([&] { nc.publish("", ""); })) return fail("UsageError");
     options.max_pings_outstanding = 0;
     if (!anynats::check(options)) return fail("check(Options)");

@@ -58,7 +58,7 @@ TEST_F(Descriptors, MayHaveLargeNumbers) {
         Client nc = connect(options_for(server)).get();
         works(nc);
         Subscription sub = nc.subscribe("x");
-        std::thread other([&] { EXPECT_EQ(sub.next(far_away).payload(), "y"); });
+        std::thread other([&] { EXPECT_EQ(sub.next(far_away).get().payload(), "y"); });
         nc.publish("x", "y");
         other.join();
         nc.reconnect();

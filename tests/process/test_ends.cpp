@@ -57,7 +57,7 @@ protected:
                 for (;;) call();
             }).detach();
         };
-        forever([nc, sub] { sub->next(1h); });
+        forever([nc, sub] { sub->next(1h).get(); });
         forever([nc] { nc->publish("ends.busy", "x"); });
         forever([nc] { nc->request("ends.silent", "x", 1h).get(); });
         forever([nc] { nc->flush().get(); });
@@ -103,7 +103,7 @@ TEST_F(Ends, ThreadsThatUsedClientsLeaveNothing) {
         std::thread([&] {
             EXPECT_FALSE(nc.request("ends.nobody", "").result().ok());
             nc.publish("x", "y");
-            sub.next(far_away);
+            sub.next(far_away).get();
         }).join();
     };
     use();
@@ -127,7 +127,7 @@ TEST_F(Ends, AForkFindsOneThreadAndFreeLocks) {
     forever([&] { nc.publish("ends.busy", "x"); });
     forever([&] { busy.try_next(); });
     forever([&] { EXPECT_FALSE(nc.request("ends.nobody", "").result().ok()); });
-    Waiting waits([&] { EXPECT_THROW(silent.next(far_away), Closed); });
+    Waiting waits([&] { EXPECT_THROW(silent.next(far_away).get(), Closed); });
     ASSERT_TRUE(waits.sleeps());
     for (int i = 0; i < 3 * rounds && !HasFailure(); ++i) {
         EXPECT_EQ(in_child([&] {
@@ -138,7 +138,7 @@ TEST_F(Ends, AForkFindsOneThreadAndFreeLocks) {
                       EXPECT_THROW(nc.request("child", "x").get(), ForkError);
                       EXPECT_THROW(nc.subscribe("child"), ForkError);
                       EXPECT_THROW(nc.new_inbox(), ForkError);
-                      EXPECT_THROW(silent.next(far_away), ForkError);
+                      EXPECT_THROW(silent.next(far_away).get(), ForkError);
                       EXPECT_FALSE(busy.try_next());
                       nc.close().get();
                       mine.flush().get();

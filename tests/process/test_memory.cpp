@@ -61,7 +61,7 @@ protected:
         ends([&] { nc.publish("nobody", payload, headers); });
         ends([&] { nc.request("echo.service", "question").get(); });
         ends([&] { nc.flush().get(); });
-        if (sub) ends([&] { sub->next(20ms); });
+        if (sub) ends([&] { sub->next(20ms).get(); });
         server.cut();
         ends([&] { nc.publish("somewhere", "while it is disconnected, or before it knows"); });
         ends([&] { nc.request("slow.service", "question", 5ms).get(); });
@@ -77,7 +77,7 @@ protected:
         })) << nc.last_error()->what();
         Subscription sub = nc.subscribe("again");
         nc.publish("again", "x");
-        EXPECT_EQ(sub.next(far_away).payload(), "x");
+        EXPECT_EQ(sub.next(far_away).get().payload(), "x");
     }
 
     EchoServer server;

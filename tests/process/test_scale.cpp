@@ -61,7 +61,7 @@ TEST_F(Scale, SubscriptionsOfOneConnection) {
     EXPECT_LT(took, 5);
     for (const int i : {0, count / 2, count - 1}) {
         nc.publish("scale." + std::to_string(i), "x");
-        subs[static_cast<std::size_t>(i)].next(far_away);
+        subs[static_cast<std::size_t>(i)].next(far_away).get();
     }
 }
 
@@ -168,7 +168,7 @@ void hold_connections(std::size_t wanted) {
     Subscription sub = clients.front().subscribe("x");
     clients.front().flush(far_away).get();
     clients.back().publish("x", "y");
-    EXPECT_EQ(sub.next(far_away).payload(), "y");
+    EXPECT_EQ(sub.next(far_away).get().payload(), "y");
 }
 
 TEST_F(Scale, IdleConnections) {
@@ -186,10 +186,10 @@ TEST_F(Scale, AConnectionThatHasBecomeIdleGivesItsBuffersBack) {
     Client nc = connect(options).get();
     Subscription sub = nc.subscribe("x");
     nc.publish("x", "y");
-    sub.next(far_away);
+    sub.next(far_away).get();
     const Alive before = alive();
     for (int i = 0; i < 50; ++i) nc.publish("x", std::string(200'000, 'x'));
-    for (int i = 0; i < 50; ++i) sub.next(far_away);
+    for (int i = 0; i < 50; ++i) sub.next(far_away).get();
     EXPECT_TRUE(becomes_true([&] { return alive().bytes < before.bytes + (32 << 10); }))
         << alive().bytes - before.bytes << " bytes more";
 }
@@ -221,7 +221,7 @@ void stall(SlowConsumerPolicy policy, double seconds, std::size_t size, double r
         most = std::max(most, alive().bytes - before);
         most_resident = std::max(most_resident, memory("VmRSS") - resident);
         publisher.publish("other", "?");  // those who are taken from come through
-        other.next(far_away);
+        other.next(far_away).get();
         ++asked;
     }
     publisher.flush(far_away).get();

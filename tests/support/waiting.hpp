@@ -44,7 +44,7 @@ class Leader {
 public:
     explicit Leader(Client& client)
         : sub_(client.subscribe("leader.quiet")),
-          waiting_([this] { EXPECT_THROW(sub_.next(far_away), Closed); }) {
+          waiting_([this] { EXPECT_THROW(sub_.next(far_away).get(), Closed); }) {
         EXPECT_TRUE(waiting_.sleeps());
     }
     ~Leader() { sub_.unsubscribe(); }

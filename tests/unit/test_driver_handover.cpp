@@ -148,7 +148,7 @@ private:
             message = own_.try_next();
         } else {
             try {
-                message = own_.next(timeout);
+                message = own_.next(timeout).get();
             } catch (const TimeoutError&) {
             }
         }
@@ -181,7 +181,7 @@ private:
 
     void take_shared(Duration timeout) {
         try {
-            const Message message = all_.shared->next(timeout);
+            const Message message = all_.shared->next(timeout).get();
             all_.shared_got += 1;
             all_.shared_sum -= std::stoull(std::string(message.payload()));
         } catch (const TimeoutError&) {
@@ -200,7 +200,7 @@ private:
             all_.quiet[me_] = sub;
         }
         if (all_.done) sub.unsubscribe();  // the others may have left
-        EXPECT_THROW(sub.next(far_away), Closed);
+        EXPECT_THROW(sub.next(far_away).get(), Closed);
         --all_.quiet_waiters;
     }
 

@@ -38,7 +38,7 @@ protected:
         return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
     }
 
-    void time_passes(Duration time) { EXPECT_THROW(other_quiet.next(time), TimeoutError); }
+    void time_passes(Duration time) { EXPECT_THROW(other_quiet.next(time).get(), TimeoutError); }
 
     /// Whether `count` grows no more, having begun to.
     template <class Count>
@@ -86,7 +86,7 @@ TEST_P(DriverPressure, PublishWaitsAndNothingIsLost) {
     EXPECT_FALSE(nc.new_inbox().empty());
     server.read(true);
     for (int i = 0; i < messages; ++i) {
-        const Message message = echo.next(far_away);
+        const Message message = echo.next(far_away).get();
         ASSERT_EQ(std::stoi(std::string(message.payload().substr(0, 8))), i);
     }
     publisher.join();
@@ -147,7 +147,7 @@ TEST(DriverLives, EachMessageGoesToOneOfManyThreads) {
         threads.emplace_back([&, t] {
             try {
                 for (;;) {
-                    const Message message = subs[t % subjects].next(far_away);
+                    const Message message = subs[t % subjects].next(far_away).get();
                     taken[t].push_back(std::stoi(std::string(message.payload())));
                 }
             } catch (const Closed&) {  // all of them have come and gone
@@ -184,7 +184,7 @@ TEST(DriverLives, OperationsAndSubscriptionsOutliveTheirClient) {
         nc.publish("x", "alone");
         return sub;
     };
-    EXPECT_EQ(subscribe().next(far_away).payload(), "alone");
+    EXPECT_EQ(subscribe().next(far_away).get().payload(), "alone");
     Client other = connect(options_for(server)).get();
     connect(options_for(server)).get().publish("y", "sent by the destructor");
     EXPECT_TRUE(becomes_true([&] { return server.publishes() == 3; }));

@@ -55,10 +55,10 @@ TEST_F(DriverWaits, TimeEndsAWait) {
     Subscription sub = nc.subscribe("quiet");
     const auto both = [&] {
         const auto begin = std::chrono::steady_clock::now();
-        EXPECT_THROW(sub.next(20ms), TimeoutError);
+        EXPECT_THROW(sub.next(20ms).get(), TimeoutError);
         EXPECT_THROW(nc.request("slow.x", "", 20ms).get(), TimeoutError);
         EXPECT_GE(std::chrono::steady_clock::now() - begin, 40ms);
-        EXPECT_THROW(sub.next(0s), TimeoutError);
+        EXPECT_THROW(sub.next(0s).get(), TimeoutError);
         EXPECT_FALSE(sub.try_next());
     };
     both();
@@ -70,13 +70,13 @@ TEST_F(DriverWaits, TheEndOfWhatIsWaitedForIsNoTimeout) {
     Client nc = connected();
     Subscription one = nc.subscribe("one"), two = nc.subscribe("two");
     one.unsubscribe();
-    EXPECT_THROW(one.next(far_away), Closed);
+    EXPECT_THROW(one.next(far_away).get(), Closed);
     nc.publish("two", "kept");
     nc.flush(far_away).get();
     auto request = nc.request("slow.x", "", far_away);
     nc.close().get();
-    EXPECT_EQ(two.next(far_away).payload(), "kept");
-    EXPECT_THROW(two.next(far_away), Closed);
+    EXPECT_EQ(two.next(far_away).get().payload(), "kept");
+    EXPECT_THROW(two.next(far_away).get(), Closed);
     EXPECT_THROW(request.get(), Closed);
     EXPECT_THROW(nc.request("echo.x", "").get(), Closed);
     EXPECT_THROW(nc.publish("x", ""), Closed);
@@ -92,10 +92,10 @@ TEST_F(DriverWaits, NobodyListensIsToldAtOnce) {
 TEST_F(DriverWaits, UnsubscribeWakesWhoWaits) {
     Client nc = connected();
     Subscription first = nc.subscribe("first"), second = nc.subscribe("second");
-    Waiting leads([&] { EXPECT_THROW(first.next(far_away), Closed); });
+    Waiting leads([&] { EXPECT_THROW(first.next(far_away).get(), Closed); });
     ASSERT_TRUE(leads.sleeps());
     {
-        Waiting follows([&] { EXPECT_THROW(second.next(far_away), Closed); });
+        Waiting follows([&] { EXPECT_THROW(second.next(far_away).get(), Closed); });
         ASSERT_TRUE(follows.sleeps());
         second.unsubscribe();
     }
@@ -114,7 +114,7 @@ TEST_F(DriverWaits, AThreadThatGotNoDescriptorIsWokenToo) {
         const WakeDescriptor& mine = WakeDescriptor::mine();  // made now, and kept
         ::setrlimit(RLIMIT_NOFILE, &before);
         EXPECT_LT(mine.fd(), 0);
-        EXPECT_THROW(sub.next(far_away), Closed);
+        EXPECT_THROW(sub.next(far_away).get(), Closed);
     });
     ASSERT_TRUE(waits.sleeps());
     EXPECT_EQ(nc.request("echo.x", "y", far_away).get().payload(), "y");
@@ -124,7 +124,7 @@ TEST_F(DriverWaits, AThreadThatGotNoDescriptorIsWokenToo) {
 TEST_F(DriverWaits, CloseWakesWhoWaits) {
     Client nc = connected();
     Subscription first = nc.subscribe("first"), second = nc.subscribe("second");
-    Waiting leads([&] { EXPECT_THROW(first.next(), Closed); });
+    Waiting leads([&] { EXPECT_THROW(first.next().get(), Closed); });
     ASSERT_TRUE(leads.sleeps());
     Waiting follows([&] { EXPECT_THROW(nc.request("slow.x", "", far_away).get(), Closed); });
     ASSERT_TRUE(follows.sleeps());
@@ -170,16 +170,16 @@ protected:
 TEST_F(DriverSignals, EndTheWaitOfLeaderAndFollower) {
     Client nc = connected();
     Subscription first = nc.subscribe("first"), second = nc.subscribe("second");
-    Waiting leads([&] { EXPECT_THROW(first.next(far_away), Cancelled); });
+    Waiting leads([&] { EXPECT_THROW(first.next(far_away).get(), Cancelled); });
     ASSERT_TRUE(leads.sleeps());
-    Waiting follows([&] { EXPECT_THROW(second.next(far_away), Cancelled); });
+    Waiting follows([&] { EXPECT_THROW(second.next(far_away).get(), Cancelled); });
     ASSERT_TRUE(follows.sleeps());
     EXPECT_LE(interrupt(follows), answer);
     EXPECT_FALSE(leads.ended);
     EXPECT_LE(interrupt(leads), answer);
     EXPECT_EQ(nc.request("echo.x", "still here", far_away).get().payload(), "still here");
     nc.publish("first", "for whoever comes next");
-    EXPECT_EQ(first.next(far_away).payload(), "for whoever comes next");
+    EXPECT_EQ(first.next(far_away).get().payload(), "for whoever comes next");
 }
 
 TEST_F(DriverSignals, AreNotLostBetweenTwoSleeps) {
@@ -193,7 +193,7 @@ TEST_F(DriverSignals, AreNotLostBetweenTwoSleeps) {
         std::atomic<bool> begun{false};
         Waiting waits([&] {
             begun = true;
-            EXPECT_THROW(quiet.next(far_away), Cancelled);
+            EXPECT_THROW(quiet.next(far_away).get(), Cancelled);
         });
         ASSERT_TRUE(becomes_true([&] { return begun.load(); }));
         EXPECT_LE(interrupt(waits), answer + 300ms);  // it competes with `traffic` for the lock
@@ -218,7 +218,7 @@ TEST_F(DriverSignals, TheCheckMayUseTheClient) {
     used_by_check = &nc;
     checks = 0;
     set_interrupt_check(check_that_requests);
-    EXPECT_THROW(quiet.next(far_away), Cancelled);
+    EXPECT_THROW(quiet.next(far_away).get(), Cancelled);
     EXPECT_EQ(checks, 1);
 }
 

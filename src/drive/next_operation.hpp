@@ -1,0 +1,53 @@
+// The next message of a subscription as an operation, for whoever does not wait in place. It takes
+// its message through the subscription's queue, as every taker does, and gives back what nobody
+// took from it: cancelling and dropping lose none.
+// Under the host's lock but where it says otherwise.
+#pragma once
+
+#include <memory>
+
+#include <anynats/operation.hpp>
+#include "core/session_state.hpp"
+#include "drive/host.hpp"
+
+namespace anynats {
+inline namespace v0 {
+
+class NextOperation final : public ResultState<Message>,
+                            public Waiter,
+                            public Timer,
+                            public Runnable {
+public:
+    explicit NextOperation(std::shared_ptr<SubscriptionQueue> queue) : queue_(std::move(queue)) {}
+    /// Outside.
+    ~NextOperation() override { abandon(); }
+
+    /// Outside: wait for at most `timeout` from now.
+    void begin(Duration timeout);
+    void fail(Error error) noexcept { finish(std::move(error)); }
+
+    void join(Waiter& waiter) noexcept override { waiters_.join(waiter); }
+    void cancel() noexcept override;
+    /// Nobody would take the message: the same as cancel.
+    void detach() noexcept override { cancel(); }
+    /// Outside: give the message back.
+    void abandon() noexcept override;
+
+    // Taking must not happen inside somebody else's: it waits for the end of the turn.
+    void wake() noexcept override { session().inner().ready.push_back(*this); }
+    void expired() noexcept override { wake(); }
+    void run() override;
+
+    static Error late(const SubscriptionState& sub);
+
+private:
+    Session& session() const noexcept { return queue_->host->session(); }
+    bool look();
+    void finish(Result<Message> result) noexcept;
+
+    const std::shared_ptr<SubscriptionQueue> queue_;
+    WaitQueue waiters_;
+};
+
+}  // namespace v0
+}  // namespace anynats

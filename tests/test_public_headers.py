@@ -1,0 +1,44 @@
+"""The public headers: each stands alone, and serves programs without exceptions.
+
+Compiled by GCC, and by the newest clang that is here. The static library is the one that the stage
+`build` left in build/release.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from anynats.server import Server
+from package_support import ROOT, run
+
+INCLUDE = ROOT / "include"
+CLANGS = [f"clang++-{version}" for version in range(30, 14, -1)]
+COMPILERS = ["g++", next(filter(shutil.which, CLANGS), "clang++")]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
+OPTIONS = ["-std=c++20", *WARNINGS, "-fno-exceptions", "-fno-rtti"]
+
+
+@pytest.fixture(params=COMPILERS)
+def compiler(request: pytest.FixtureRequest) -> str:
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not here")
+    return str(request.param)
+
+
+def test_each_header_stands_alone(compiler: str, tmp_path: Path) -> None:
+    headers = sorted(path.relative_to(INCLUDE) for path in INCLUDE.rglob("*.hpp"))
+    assert len(headers) > 10
+    for header in headers:
+        source = tmp_path / f"{header.stem}.cpp"
+        source.write_text(f"#include <{header}>\n#include <{header}>\n")
+        run(compiler, *OPTIONS, "-fsyntax-only", f"-I{INCLUDE}", source)
+
+
+def test_a_program_without_exceptions(compiler: str, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    source = ROOT / "tests" / "package" / "no_exceptions.cpp"
+    library = ROOT / "build" / "release" / "libanynats.a"
+    run(compiler, *OPTIONS, f"-I{INCLUDE}", source, library, "-pthread", "-o", program)
+    with Server() as server:
+        assert run(program, server.url) == "UsageError\necho\nTimeoutError\n"
