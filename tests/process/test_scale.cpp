@@ -235,7 +235,8 @@ void stall(SlowConsumerPolicy policy, double seconds, std::size_t size, double r
         most_resident / 1024, static_cast<unsigned long long>(counters.dropped), asked);
     EXPECT_LE(most, limit);
     if (!sanitized) {
-        EXPECT_LE(most_resident, limit);
+        // With the holes that malloc keeps between blocks of both clients that come and go.
+        EXPECT_LE(most_resident, limit + (8 << 20));
     }
     EXPECT_EQ(counters.reconnects, 0u);
     EXPECT_EQ(publisher.counters().reconnects, 0u);
