@@ -65,22 +65,25 @@ Task<Done> drain(Session& session, Duration timeout) {
             if (wait.timed_out()) left = left_in(*sub);
         }
     }
-    while (left.empty() && session.inner().replies.open_count() != 0) {
-        RepliesWait wait(session);
-        co_await until(session, wait, work_deadline);
-        if (wait.timed_out()) left = "requests were not answered";
-    }
-    if (session.state() == ConnectionState::closed) co_return closed_error(session, "drain");
+    // Who took a message outside of a loop may be at work on it, and ask and publish meanwhile.
     std::optional<Error> unsent;
+    const Replies& replies = session.inner().replies;
+    const Counters& counters = session.inner().counters;
     std::uint64_t published = 0;
-    bool more = session.is_connected() || session.pending_size() != 0;
+    bool more = session.is_connected() || session.pending_size() != 0 || replies.open_count() != 0;
     while (more && !unsent) {
-        published = session.inner().counters.out_messages;
+        while (left.empty() && replies.open_count() != 0) {
+            RepliesWait wait(session);
+            co_await until(session, wait, work_deadline);
+            if (wait.timed_out()) left = "requests were not answered";
+        }
+        published = counters.out_messages;
         const Duration rest = std::max(deadline - session.now(), Duration::zero());
         auto flushed = co_await flush(session, rest);
         if (!flushed.ok()) unsent = flushed.error();
-        more = published != session.inner().counters.out_messages;  // meanwhile
+        more = published != counters.out_messages || (left.empty() && replies.open_count() != 0);
     }
+    if (session.state() == ConnectionState::closed) co_return closed_error(session, "drain");
     session.close();
     if (!left.empty()) co_return late(timeout, left);
     if (unsent) co_return std::move(*unsent);

@@ -153,6 +153,29 @@ TEST(SessionDrain, WorkIsDoneAndSentBeforeItCloses) {
     EXPECT_TRUE(world.drain()->done()) << "what is closed is drained";
 }
 
+TEST(SessionDrain, ARequestThatBeginsBehindTheLastFenceIsWaitedFor) {
+    World world;
+    world.connect();
+    const auto sub = world.subscribe("work");
+    world.server(msg("work", 1, "1", "back"));
+    const auto drained = world.drain();
+    world.server("PONG\r\n");
+    world.take(sub);  // worked off, for all that the session knows
+    EXPECT_EQ(world.lines().back(), "PING");
+    const auto asked = world.request("svc", "?", 5s);
+    world.server("PONG\r\n");
+    EXPECT_FALSE(drained->done() || asked->done());
+    const std::string& sent = world.wire()->sent;
+    const std::size_t at = sent.rfind(world.inner().inbox_root);
+    const std::string inbox = sent.substr(at, sent.find(' ', at) - at);
+    world.server(msg(inbox, world.inner().inbox->sid, "!"));
+    ASSERT_TRUE(asked->done() && asked->result->ok());
+    world.publish("back", "answer");
+    world.server("PONG\r\nPONG\r\n");
+    EXPECT_TRUE(drained->done() && drained->result->ok());
+    EXPECT_NE(world.wires.front()->sent.find("answer"), std::string::npos);
+}
+
 TEST(SessionDrain, WhatIsLeftIsNamedAtTheDeadline) {
     World world;
     world.connect();
