@@ -181,7 +181,7 @@ void Oracle::judge_request(const KnownOperation& operation, const Error* error) 
             return;
         default:
             require(Invariant::I14,
-                    losses_ > operation.losses ||
+                    losses_ > operation.losses || operation.forbidden ||
                         (operation.begun == clock_.now() && operation.inbox.empty()),
                     "a request failed for no reason: " + std::string(error->what()));
     }

@@ -174,6 +174,7 @@ private:
     bool hear_error(const Said& said);
     void hear_message(const Said& said);
     void hear_pong();
+    void drop_unwelcome();
     void hear_reply(const ContentRef& content);
     void hold(KnownSub& sub, const ContentRef& content);
     void end(KnownSub& sub);

@@ -67,9 +67,25 @@ void Oracle::hear_pong() {
     if (linked_) return;
     linked_ = true;
     linked_at_ = clock_.now();
+    drop_unwelcome();
+    link_base_ = written_total_ + lost_total_;
     reconnects_ += ever_linked_;
     ever_linked_ = true;
     for (auto& [sid, sub] : subs) sub.before_link = sub.received;
+}
+
+/// What waited for a connection and is more than this server takes is given up.
+void Oracle::drop_unwelcome() {
+    const auto too_large = [&](const Accepted& waiting) {
+        const Content& content = *waiting.content;
+        if (content.headers.size() + content.payload.size() <= max_payload_) return false;
+        for (KnownOperation& operation : operations) {
+            if (waiting.request && operation.subject == content.subject) operation.forbidden = true;
+        }
+        ++lost_total_;
+        return true;
+    };
+    std::erase_if(accepted_, too_large);
 }
 
 bool Oracle::hear_info(const Said& said) {
