@@ -28,8 +28,13 @@ std::shared_ptr<SubscriptionQueue> MessageJob::begin(Callbacks& callbacks,
     auto job = std::make_shared<MessageJob>(callbacks, std::move(queue), std::move(handler));
     std::shared_ptr<SubscriptionQueue> handle(shown,
                                               [job](SubscriptionQueue*) { job->handle_gone(); });
-    shown->state->waiters.join(*job);
+    const Inside inside(callbacks.host());
     callbacks.begin(*job);
+    if (shown->state->held.empty() && !shown->state->ended) {
+        shown->state->waiters.join(*job);
+    } else {
+        job->wake();
+    }
     return handle;
 }
 
@@ -85,10 +90,13 @@ Job::Next MessageJob::next(bool dropped) noexcept {
 
 // --- operations ---------------------------------------------------------------------------------
 
-void OperationJob::begin(Callbacks& callbacks, std::shared_ptr<OperationState> operation,
-                         std::shared_ptr<Continuation> continuation) {
-    auto job =
+std::optional<Error> OperationJob::begin(Callbacks& callbacks,
+                                         std::shared_ptr<OperationState> operation,
+                                         std::shared_ptr<Continuation> continuation) {
+    const auto job =
         std::make_shared<OperationJob>(callbacks, std::move(operation), std::move(continuation));
+    const Inside inside(callbacks.host());
+    if (auto error = callbacks.prepare()) return error;
     job->keep();
     callbacks.begin(*job);
     if (job->operation_->done()) {
@@ -96,6 +104,7 @@ void OperationJob::begin(Callbacks& callbacks, std::shared_ptr<OperationState> o
     } else {
         job->operation_->join(*job);
     }
+    return {};
 }
 
 OperationJob::OperationJob(Callbacks& callbacks, std::shared_ptr<OperationState> operation,

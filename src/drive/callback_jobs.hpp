@@ -16,7 +16,7 @@ inline namespace v0 {
 /// Hands the messages of a subscription to its callback.
 class MessageJob final : public Job {
 public:
-    /// Inside: begin, and return the handle that ends the subscription when it goes.
+    /// Outside: begin, and return the handle that ends the subscription when it goes.
     static std::shared_ptr<SubscriptionQueue> begin(Callbacks& callbacks,
                                                     std::shared_ptr<SubscriptionQueue> queue,
                                                     MessageHandler handler);
@@ -40,9 +40,10 @@ private:
 /// Runs what follows an operation, once; keeps both, and the client, until then.
 class OperationJob final : public Job {
 public:
-    /// Inside.
-    static void begin(Callbacks& callbacks, std::shared_ptr<OperationState> operation,
-                      std::shared_ptr<Continuation> continuation);
+    /// Outside: begin, or say why not.
+    static std::optional<Error> begin(Callbacks& callbacks,
+                                      std::shared_ptr<OperationState> operation,
+                                      std::shared_ptr<Continuation> continuation);
     OperationJob(Callbacks& callbacks, std::shared_ptr<OperationState> operation,
                  std::shared_ptr<Continuation> continuation);
 

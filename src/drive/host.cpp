@@ -117,11 +117,14 @@ Result<std::shared_ptr<SubscriptionQueue>> Host::subscribe(std::string_view subj
                                                            const SubscribeOptions& options,
                                                            MessageHandler handler) try {
     if (!callbacks()) return no_callbacks();
-    Inside inside(*this);
-    if (auto error = callbacks()->prepare()) return *error;
-    auto state = session().subscribe(subject, options);
-    if (!state.ok()) return state.error();
-    auto queue = queue_of(*state, [this] { return published(); });
+    std::shared_ptr<SubscriptionQueue> queue;
+    {
+        Inside inside(*this);
+        if (auto error = callbacks()->prepare()) return *error;
+        auto state = session().subscribe(subject, options);
+        if (!state.ok()) return state.error();
+        queue = queue_of(*state, [this] { return published(); });
+    }
     return MessageJob::begin(*callbacks(), std::move(queue), std::move(handler));
 } catch (const std::bad_alloc&) {
     throw_out_of_memory();
@@ -130,10 +133,7 @@ Result<std::shared_ptr<SubscriptionQueue>> Host::subscribe(std::string_view subj
 std::optional<Error> Host::then(std::shared_ptr<OperationState> operation,
                                 std::shared_ptr<Continuation> continuation) try {
     if (!callbacks()) return no_callbacks();
-    Inside inside(*this);
-    if (auto error = callbacks()->prepare()) return error;
-    OperationJob::begin(*callbacks(), std::move(operation), std::move(continuation));
-    return {};
+    return OperationJob::begin(*callbacks(), std::move(operation), std::move(continuation));
 } catch (const std::bad_alloc&) {
     throw_out_of_memory();
 }

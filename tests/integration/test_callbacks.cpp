@@ -69,6 +69,22 @@ TEST_F(Callbacks, ShareTheWorkOfAQueueGroup) {
     for (const auto& mine : done) EXPECT_GT(mine, 0);
 }
 
+TEST_F(Callbacks, AreReadForAtOnce) {
+    Client nc = connected(), other = connected();
+    std::atomic<int> got{0};
+    Subscription sub = nc.subscribe("x", [&](const Message&) { ++got; });
+    // A thread that leaves off reading leaves it to nobody for 10 ms, if nobody waits.
+    auto fastest = std::chrono::steady_clock::duration::max();
+    for (int i = 1; i <= 50; ++i) {
+        nc.flush(far_away).get();
+        const auto begin = std::chrono::steady_clock::now();
+        other.publish("x", "");
+        ASSERT_TRUE(becomes_true([&] { return got == i; }));
+        fastest = std::min(fastest, std::chrono::steady_clock::now() - begin);
+    }
+    EXPECT_LT(fastest, 5ms);
+}
+
 TEST_F(Callbacks, AreTooSlowWithoutHarm) {
     constexpr int many = 5'000;
     Options with_events = options();
