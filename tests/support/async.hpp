@@ -112,10 +112,14 @@ public:
         };
         Final final_suspend() const noexcept { return {}; }
         void return_value(T value) { result = std::move(value); }
-        void unhandled_exception() noexcept { thrown = std::current_exception(); }
+        void unhandled_exception() {
+            if (rethrows) throw;
+            thrown = std::current_exception();
+        }
         Executor executor() const { return where; }
 
         Executor where = {};
+        bool rethrows = false;
         std::coroutine_handle<> awaiter = {};
         std::optional<T> result = {};
         std::exception_ptr thrown = {};
@@ -133,6 +137,8 @@ public:
     }
 
     void on(Executor where) { handle_.promise().where = std::move(where); }
+    /// Let what it throws out to whoever resumes it.
+    void rethrow() { handle_.promise().rethrows = true; }
     void start() { handle_.resume(); }
     bool ended() const { return handle_.promise().ended; }
     T value() {

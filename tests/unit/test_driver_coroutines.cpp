@@ -84,15 +84,18 @@ TEST_F(DriverCoroutines, RunManyAtATime) {
     EXPECT_EQ(right, many * 20);
 }
 
-Eager fail(Subscription sub) {
+Lazy<int> fail(Subscription sub) {
     co_await sub.next(far_away);
     throw std::runtime_error("failed");
+    co_return 0;
 }
 
 TEST_F(DriverCoroutines, ThatThrowAreToldAsCallbacksAre) {
     Client nc = connected();
     Subscription sub = nc.subscribe("x");
-    fail(sub);
+    auto task = fail(sub);
+    task.rethrow();
+    task.start();
     nc.publish("x", "");
     EXPECT_TRUE(becomes_true([&] { return nc.counters().callback_errors == 1; }));
 }
