@@ -180,8 +180,8 @@ struct Options {
     /// false.
     bool inline_callbacks = false;
 
-    /// Called with each event of the client: connected, disconnected, slow consumer, and so on.
-    /// Default none.
+    /// C++: called with each event of the client: connected, disconnected, slow consumer, and so
+    /// on. Default none.
     EventHandler on_event{};
 };
 

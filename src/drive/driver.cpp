@@ -34,6 +34,18 @@ Executor executor_of(Options& options) {
                       "option inline_callbacks: there is an executor too; it must be one of them"));
 }
 
+/// Poll until `until`; for the first `spin` without sleeping.
+int poll_both(pollfd (&fds)[2], Time until, Duration spin) noexcept {
+    if (spin > Duration::zero()) {
+        const Time stop = std::min(until, after(monotonic_now(), spin));
+        do {
+            if (const int n = ::poll(fds, 2, 0)) return n;
+        } while (monotonic_now() < stop);
+    }
+    const timespec wait = to_timespec(until - monotonic_now());
+    return ::ppoll(fds, 2, until == never ? nullptr : &wait, nullptr);
+}
+
 }  // namespace
 
 void set_interrupt_check(InterruptCheck check) noexcept {
@@ -329,8 +341,7 @@ void Driver::lead(Parked& self, Time until) {
     bool readable = read && read_was_full_;
     if (!readable) {
         pollfd fds[2] = {{fd, events, 0}, {self.descriptor.fd(), POLLIN, 0}};
-        const timespec wait = to_timespec(until - monotonic_now());
-        const int n = ::ppoll(fds, 2, until == never ? nullptr : &wait, nullptr);
+        const int n = poll_both(fds, until, session().options().spin);
         if (n < 0 && errno == EINTR) self.interrupted = true;
         if (n > 0 && fds[1].revents) self.descriptor.drain();
         readable = n > 0 && (fds[0].revents & ~POLLOUT) != 0;

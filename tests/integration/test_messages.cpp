@@ -2,6 +2,8 @@
 #include <map>
 #include <thread>
 
+#include <sys/resource.h>
+
 #include "../support/nats_server.hpp"
 #include "../support/waiting.hpp"
 
@@ -21,6 +23,25 @@ protected:
 };
 
 std::unique_ptr<NatsServer> Messages::server;
+
+TEST_F(Messages, AreWaitedForWithoutSleepingIfOneSpins) {
+    constexpr int n = 20;
+    Options options;
+    options.servers = {server->url()};
+    options.spin = 1s;
+    Client nc = connect(options).get(), other = connected();
+    Subscription echo = other.subscribe("echo", [&](Message m) { other.publish(m.reply(), "!"); });
+    other.flush().get();
+    nc.request("echo", "?").get();
+    const auto sleeps = [] {
+        rusage usage{};
+        ::getrusage(RUSAGE_THREAD, &usage);
+        return usage.ru_nvcsw;
+    };
+    const long before = sleeps();
+    for (int i = 0; i < n; ++i) EXPECT_EQ(nc.request("echo", "?").get().payload(), "!");
+    EXPECT_LT(sleeps() - before, n / 2) << "each request slept";
+}
 
 TEST_F(Messages, ComeInOrder) {
     Client publisher = connected(), subscriber = connected();
