@@ -86,7 +86,18 @@ namespace anynats {{
 inline namespace v0 {{
 
 class Error;
-struct Event;  // session.hpp
+struct Event;            // session.hpp
+struct ServerCandidate;  // session.hpp
+
+/// Which server of a pool is next, and how long to wait before it is dialled. An index beyond the
+/// last leaves both to the pool.
+struct ServerChoice {{
+    std::size_t index = 0;
+    std::chrono::nanoseconds wait{{}};
+}};
+
+/// Is called with the servers of the pool, in its order, and what became of them so far.
+using ServerChooser = std::function<ServerChoice(const std::vector<ServerCandidate>&)>;
 
 /// Is called with what becomes known: connected, disconnected, slow consumer, and so on.
 using EventHandler = std::function<void(const Event&)>;

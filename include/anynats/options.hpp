@@ -19,7 +19,18 @@ namespace anynats {
 inline namespace v0 {
 
 class Error;
-struct Event;  // session.hpp
+struct Event;            // session.hpp
+struct ServerCandidate;  // session.hpp
+
+/// Which server of a pool is next, and how long to wait before it is dialled. An index beyond the
+/// last leaves both to the pool.
+struct ServerChoice {
+    std::size_t index = 0;
+    std::chrono::nanoseconds wait{};
+};
+
+/// Is called with the servers of the pool, in its order, and what became of them so far.
+using ServerChooser = std::function<ServerChoice(const std::vector<ServerCandidate>&)>;
 
 /// Is called with what becomes known: connected, disconnected, slow consumer, and so on.
 using EventHandler = std::function<void(const Event&)>;
@@ -179,6 +190,11 @@ struct Options {
     /// C++: run callbacks on the thread that drives; they must not block, and cannot wait. Default
     /// false.
     bool inline_callbacks = false;
+
+    /// C++: called with the server pool for each attempt to connect; returns which server is next,
+    /// and after what pause. Not answered within connect_timeout, the pool's order holds. ADR-40.
+    /// Default none.
+    ServerChooser choose_server{};
 
     /// C++: called with each event of the client: connected, disconnected, slow consumer, and so
     /// on. Default none.

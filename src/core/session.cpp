@@ -31,6 +31,7 @@ Options checked(Options options) {
     if (const char* flaw = flaw_in_literal_subject(options.inbox_prefix)) {
         throw_error(bad_argument("inbox_prefix", options.inbox_prefix, flaw));
     }
+    if (options.choose_server) options.ask_for_server = true;
     return options;
 }
 

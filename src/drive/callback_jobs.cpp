@@ -122,6 +122,33 @@ Job::Next OperationJob::next(bool) noexcept {
     return Next::over;
 }
 
+// --- choosing a server --------------------------------------------------------------------------
+
+void ChoiceJob::ask(const Action& action) {
+    asked_ = action;  // a newer question takes the place of one that nobody has looked at
+    wake();
+}
+
+void ChoiceJob::turn() {
+    Host& host = callbacks_.host();
+    std::optional<Action> asked;
+    {
+        const Inside inside(host);
+        asked.swap(asked_);
+    }
+    if (!asked) return;
+    ServerChoice choice{asked->servers.size()};  // the pool's, unless the user has one
+    callbacks_.guarded("choose_server", [&] { choice = chooser_(asked->servers); });
+    const Inside inside(host);
+    host.session().server_chosen(asked->epoch, choice.index, choice.wait, host.clock());
+    host.started();
+    host.push();
+}
+
+Job::Next ChoiceJob::next(bool) noexcept {
+    return asked_ ? Next::again : Next::rest;
+}
+
 // --- events -------------------------------------------------------------------------------------
 
 void EventJob::turn() {

@@ -56,6 +56,22 @@ private:
     const std::shared_ptr<Continuation> continuation_;
 };
 
+/// Has the user choose the next server (Options::choose_server).
+class ChoiceJob final : public Job {
+public:
+    ChoiceJob(Callbacks& callbacks, ServerChooser chooser)
+        : Job(callbacks), chooser_(std::move(chooser)) {}
+    /// Inside: answer a choose_server action soon.
+    void ask(const Action& action);
+
+private:
+    void turn() override;
+    Next next(bool dropped) noexcept override;
+
+    const ServerChooser chooser_;
+    std::optional<Action> asked_;
+};
+
 /// Hands the client's events to the user's callback, if there is one.
 class EventJob final : public Job {
 public:

@@ -11,6 +11,7 @@
 #include "core/session_state.hpp"
 #include "drive/background.hpp"
 #include "drive/parking.hpp"
+#include "net/connection_state.hpp"
 #include "net/sys.hpp"
 
 namespace anynats {
@@ -26,6 +27,12 @@ constexpr Duration linger_time = std::chrono::milliseconds(10);
 constexpr Duration signal_time = std::chrono::milliseconds(100);
 
 std::atomic<InterruptCheck> interrupt_check{nullptr};
+
+std::shared_ptr<ChoiceJob> choices_of(Options& options, Callbacks& callbacks) {
+    if (!options.choose_server) return nullptr;
+    options.ask_for_server = true;
+    return std::make_shared<ChoiceJob>(callbacks, std::exchange(options.choose_server, {}));
+}
 
 Executor executor_of(Options& options) {
     if (!options.inline_callbacks) return std::exchange(options.executor, {});
@@ -85,7 +92,12 @@ std::shared_ptr<Driver> Driver::make(Options options) {
     driver->background_ = &Background::instance();
     driver->number_ = driver->background_->add(driver, driver->connection_.poll_fd());
     const Inside inside(*driver);
-    if (driver->listener_.wants_events()) {
+    if (driver->choices_) {
+        driver->connection_.inner().chooser = [job = driver->choices_](const Action& action) {
+            job->ask(action);
+        };
+    }
+    if (driver->choices_ || driver->listener_.wants_events()) {
         if (auto error = driver->callbacks_.prepare()) throw_error(*error);
     }
     driver->session().inner().listener = &driver->listener_;
@@ -97,6 +109,7 @@ std::shared_ptr<Driver> Driver::make(Options options) {
 Driver::Driver(Options options)
     : callbacks_(*this, executor_of(options)),
       listener_(callbacks_, std::exchange(options.on_event, {})),
+      choices_(choices_of(options, callbacks_)),
       connection_(std::move(options), monotonic_now()) {
     session_ = &connection_.session();
 }

@@ -83,7 +83,8 @@ private:
 
     Mutex mutex_;
     Callbacks callbacks_;
-    EventListener listener_;  // on callbacks_
+    EventListener listener_;              // on callbacks_
+    std::shared_ptr<ChoiceJob> choices_;  // on callbacks_; none: the pool chooses
     Connection connection_;
     Lead lead_ = Lead::none;
     List<Waiter> room_;         // threads that wait for pending_limit

@@ -75,8 +75,8 @@ void Connection::State::carry_out(const Action& action, Time now) {
     switch (action.kind) {
         case Action::Kind::none:
             return;
-        case Action::Kind::choose_server:  // nobody here knows better than the pool
-            session.server_chosen(action.epoch, action.servers.size(), Duration::zero(), now);
+        case Action::Kind::choose_server:
+            choose_server(action, now);
             return;
         case Action::Kind::connect:
             close_transport();
@@ -98,6 +98,13 @@ void Connection::State::carry_out(const Action& action, Time now) {
             if (action.epoch == epoch) close_transport();
             return;
     }
+}
+
+void Connection::State::choose_server(const Action& action, Time now) {
+    if (chooser) return chooser(action);
+    ServerChoice choice{action.servers.size()};  // nobody: the pool's order
+    if (const ServerChooser& ask = session.options().choose_server) choice = ask(action.servers);
+    session.server_chosen(action.epoch, choice.index, choice.wait, now);
 }
 
 void Connection::State::settle_dial(Time now) {

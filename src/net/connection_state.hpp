@@ -3,6 +3,7 @@
 // One thread at a time, as Connection says; only Read::perform runs without the lock.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct Connection::State {
     State(Options options, Time now);
     ~State();
 
+    // In place of Options::choose_server, for a driver that does not run user code.
+    std::function<void(const Action&)> chooser;
+
     // connection.cpp: wishes, transports, turns
     template <class Body>
     void guarded(Time now, Body&& body);
@@ -45,6 +49,7 @@ struct Connection::State {
     void leave_to_parent(Time now) noexcept;
     void act(Time now);
     void carry_out(const Action& action, Time now);
+    void choose_server(const Action& action, Time now);
     void settle_dial(Time now);
     void give_up_dial(Time now);
     void adopt(Fd fd, Time now);

@@ -1,5 +1,8 @@
 // Finding, losing and finding servers again, with real ones: credentials, addresses, a restart on
 // the same port, another server in place of one that is gone.
+#include <mutex>
+#include <stdexcept>
+
 #include "../support/nats_server.hpp"
 #include "../support/waiting.hpp"
 
@@ -236,6 +239,47 @@ TEST_F(Servers, AreLeftWhenTheUserSaysSo) {
         EXPECT_EQ(nc.server(), next->url());
     }
     EXPECT_EQ(nc.counters().reconnects, 3u);
+}
+
+TEST_F(Servers, AreChosenByTheUser) {
+    NatsServer first, second;
+    Options options = options_for({first.url(), second.url()});
+    std::mutex mutex;
+    std::vector<std::size_t> sizes;
+    std::size_t next = 1;
+    options.choose_server = [&](const std::vector<ServerCandidate>& pool) {
+        const std::lock_guard lock(mutex);
+        sizes.push_back(pool.size());
+        for (std::size_t i = 0; i < pool.size(); ++i) {
+            if (pool[i].url == (next == 0 ? first : second).url()) return ServerChoice{i};
+        }
+        throw std::runtime_error("not in the pool");
+    };
+    Client nc = connect(options).get();
+    EXPECT_EQ(nc.server(), second.url());
+    nc.reconnect();
+    nc.flush(far_away).get();
+    EXPECT_EQ(nc.server(), second.url()) << "chosen again";
+    {
+        const std::lock_guard lock(mutex);
+        next = 0;
+    }
+    nc.reconnect();
+    nc.flush(far_away).get();
+    EXPECT_EQ(nc.server(), first.url());
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 2, 2}));
+}
+
+TEST_F(Servers, AreTheNextOfThePoolWhenTheChoiceFails) {
+    NatsServer first, second;
+    Options options = options_for({first.url(), second.url()});
+    options.choose_server = [](const std::vector<ServerCandidate>&) -> ServerChoice {
+        throw std::runtime_error("no idea");
+    };
+    Client nc = connect(options).get();
+    EXPECT_EQ(nc.server(), first.url());
+    EXPECT_EQ(nc.counters().callback_errors, 1u);
 }
 
 TEST_F(Servers, AreGivenUpWhenToldSo) {
