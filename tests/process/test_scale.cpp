@@ -33,6 +33,9 @@ protected:
 };
 class ScaleLong : public testing::Test {
 protected:
+    void SetUp() override {
+        if (!from_environment("ANYNATS_LONG", 0)) GTEST_SKIP() << "with ANYNATS_LONG=1 only";
+    }
     const EndsWithin limit{3'000};
 };
 
