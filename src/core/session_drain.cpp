@@ -30,20 +30,21 @@ void Session::State::drain(const std::vector<std::shared_ptr<SubscriptionState>>
     link->pongs.push(nullptr);
 }
 
-/// Begin to drain every subscription of the user; returns those that are live.
+/// Begin to drain every subscription of the user; returns all whose messages are to be worked off,
+/// those of an earlier call included.
 std::vector<std::shared_ptr<SubscriptionState>> Session::State::drain_all() {
-    std::vector<std::shared_ptr<SubscriptionState>> live, fresh;
+    std::vector<std::shared_ptr<SubscriptionState>> fresh;
     for (SubscriptionState* sub : subscriptions.in_order()) {
         if (sub->inbox) continue;  // replies are needed to the end (B53)
-        live.push_back(subscriptions.share(*sub));
+        if (!sub->last_work) to_work_off.push_back(subscriptions.share(*sub));
+        sub->last_work = true;
         // Replies to a request of somebody at work have an end of their own.
-        if (!sub->draining && !sub->gathering) fresh.push_back(live.back());
+        if (!sub->draining && !sub->gathering) fresh.push_back(subscriptions.share(*sub));
     }
-    drained.insert(drained.end(), live.begin(), live.end());
     drain(fresh);
     if (!draining) trace(TraceRecord::Kind::state, to_string(ConnectionState::draining));
     draining = true;
-    return live;
+    return to_work_off;
 }
 
 /// End those whose fence has come; or all, because the connection is over.

@@ -142,8 +142,8 @@ void Session::State::close(std::optional<Error> why) {
     subscriptions.end_all(why ? std::optional<Error>(closed) : std::nullopt);
     inbox.reset();
     // They may have ended long ago, and hold what nobody will work off any more.
-    for (const auto& sub : drained) sub->worked_off.wake_all();
-    drained.clear();
+    for (const auto& sub : to_work_off) sub->worked_off.wake_all();
+    to_work_off.clear();
     enter(ConnectionState::closed);
     tell({Event::Kind::closed, {}, std::move(why), 0});
     connected_waiters.wake_all();

@@ -158,7 +158,7 @@ struct Session::State {
     Time choose_by = never;
     bool was_connected = false;
     bool draining = false;  // nothing new may begin: when all is done the session will be closed
-    std::vector<std::shared_ptr<SubscriptionState>> drained;  // whose waiters close() must wake
+    std::vector<std::shared_ptr<SubscriptionState>> to_work_off;  // of a drain
     std::size_t first_pass_left = 0;  // servers that the first connect has not tried yet
     std::optional<Error> last_error;
     std::optional<ServerInfo> info;

@@ -47,6 +47,7 @@ struct SubscriptionState : ListHook {  // the hook: the session's list of subscr
     bool touched = false;      // holds slices of the current chunk
     bool slow = false;         // dropped since it last had room: the event is told at the edge
     bool draining = false;     // the server is told to send no more; ends when all has come
+    bool last_work = false;    // the client is closed when what it holds is worked off
     bool ended = false;        // nothing more will come; what is held may still be taken
     std::optional<Error> end;  // why, when it was not asked for
     WaitQueue waiters;         // for messages, and for the end

@@ -171,9 +171,27 @@ TEST(SessionDrain, ARequestThatBeginsBehindTheLastFenceIsWaitedFor) {
     world.server(msg(inbox, world.inner().inbox->sid, "!"));
     ASSERT_TRUE(asked->done() && asked->result->ok());
     world.publish("back", "answer");
-    world.server("PONG\r\nPONG\r\n");
+    world.server("PONG\r\n");
+    world.server("PONG\r\n");
     EXPECT_TRUE(drained->done() && drained->result->ok());
     EXPECT_NE(world.wires.front()->sent.find("answer"), std::string::npos);
+}
+
+TEST(SessionDrain, ASecondOneWaitsForTheSameWork) {
+    World world;
+    world.connect();
+    const auto sub = world.subscribe("work");
+    world.server(msg("work", 1, "1"));
+    const auto first = world.drain();
+    world.server("PONG\r\n");
+    const auto second = world.drain();  // the subscription has ended, and is not worked off
+    world.server("PONG\r\n");
+    EXPECT_FALSE(first->done() || second->done());
+    EXPECT_EQ(world.session().state(), ConnectionState::draining);
+    world.take(sub);
+    world.server("PONG\r\nPONG\r\n");
+    EXPECT_TRUE(first->done() && second->done());
+    EXPECT_EQ(world.session().state(), ConnectionState::closed);
 }
 
 TEST(SessionDrain, WhatIsLeftIsNamedAtTheDeadline) {
