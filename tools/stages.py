@@ -228,6 +228,8 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in SETS:
         print(f"usage: tools/stages.py {'|'.join(SETS)} [first-stage]", file=sys.stderr)
         return 2
+    # A shell's background jobs ignore Ctrl-C, and so would the programs whose Ctrl-C is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stages = SETS[arguments[0]]
     names = [stage.name for stage in stages]
     if arguments[1:]:

@@ -255,8 +255,8 @@ async def use(nc, sub):
         await mine.flush()
 async def main():
     async with anynats.asyncio.connect(URL) as nc, nc.subscribe("aio") as sub:
-        await nc.flush()  # the server knows of it before a child publishes
         await nc.publish("aio", b"before")
+        await nc.flush()  # the server has both before a child publishes
         for _ in range(3):
             pid = os.fork()
             if pid == 0:
