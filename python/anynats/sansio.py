@@ -184,7 +184,7 @@ class Session(_surface.Client):
         if action is None:
             return None
         *rest, servers = action
-        return Action(*rest, [ServerCandidate(*server) for server in servers])
+        return Action._make((*rest, [ServerCandidate(*server) for server in servers]))
 
     def server_chosen(self, epoch: int, index: int, now: float, *, wait: "Seconds" = 0) -> None:
         """Answer a choose_server action with a place in its `servers`; dial after `wait` seconds.

@@ -266,7 +266,8 @@ class Subscriber(_Made):
     def drain(self) -> None:
         """End the subscription; what is on its way or here can still be taken. Does not wait."""
         with _errors():
-            self._sub._queue.drain(None)  # goes on by itself, without the operation
+            # It goes on by itself, without the operation.
+            self._sub._queue.drain(None)  # type: ignore[attr-defined]
 
     def unsubscribe_after(self, count: int) -> None:
         """End the subscription after `count` messages in all; at once if so many have come."""
