@@ -5,8 +5,8 @@
 #pragma once
 
 #if defined(ANYNATS_SHARED)
-#define ANYNATS_API __attribute__((visibility("default")))
-#define ANYNATS_LOCAL __attribute__((visibility("hidden")))
+#define ANYNATS_API [[gnu::visibility("default")]]
+#define ANYNATS_LOCAL [[gnu::visibility("hidden")]]
 #else
 #define ANYNATS_API
 #define ANYNATS_LOCAL
