@@ -46,17 +46,22 @@ bool LoopHost::published() {
 
 void LoopHost::push() {
     connection_.flush(clock());
+    tell_room();
+}
+
+/// Wake who waits for room when there may be some: whatever wrote, because a socket that has taken
+/// everything is not watched for writing any more, and no turn would come for it.
+void LoopHost::tell_room() noexcept {
+    if (room_.empty() || connection_.blocked()) return;
+    List<Waiter> waiting;
+    room_.move_to(waiting);
+    while (Waiter* waiter = waiting.pop_front()) waiter->wake();
 }
 
 bool LoopHost::drive() {
     enter();
-    turn_asked_ = false;
     const bool again = connection_.drive(clock());
-    if (!room_.empty() && !connection_.blocked()) {
-        List<Waiter> waiting;
-        room_.move_to(waiting);
-        while (Waiter* waiter = waiting.pop_front()) waiter->wake();
-    }
+    tell_room();
     return again;
 }
 
@@ -69,14 +74,6 @@ void LoopHost::drive_to_end(OperationState& operation, Time deadline) {
         pollfd descriptor{fd(), POLLIN, 0};
         if (::ppoll(&descriptor, 1, &wait, nullptr) < 0) return;
     }
-}
-
-bool LoopHost::wants_turn() noexcept {
-    if (turn_asked_) return false;
-    turn_asked_ = !completions_.empty() ||
-                  (!connection_.blocked() && session().size_to_send() != 0) ||
-                  session().has_action();
-    return turn_asked_;
 }
 
 std::optional<Error> LoopHost::wait(OperationState& operation) {

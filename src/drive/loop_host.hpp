@@ -41,9 +41,6 @@ public:
     /// For the end of the program, when no loop runs any more: drive until `operation` is done.
     /// Gives up at `deadline` and when a signal comes.
     void drive_to_end(OperationState& operation, Time deadline);
-    /// Whether drive() should be called at the end of the loop's turn: something waits to be sent
-    /// or to be told. True once, until drive() has been called.
-    bool wants_turn() noexcept;
 
     /// Put `token` among the completions, once: when the operation is done; when there may be a
     /// message or the end of the subscription; when there is room to publish again.
@@ -62,13 +59,13 @@ private:
         std::shared_ptr<SubscriptionState> sub;  // kept: its queue may be gone before we are
     };
     Notice& notice(std::uint64_t token);
+    void tell_room() noexcept;
 
     Connection connection_;
     std::thread::id thread_;
     std::unordered_map<std::uint64_t, Notice> notices_;
     std::vector<std::uint64_t> completions_;
     List<Waiter> room_;
-    bool turn_asked_ = false;
 };
 
 }  // namespace v0

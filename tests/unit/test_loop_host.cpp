@@ -35,10 +35,7 @@ protected:
 
     /// One turn of a loop that waits for at most `most`.
     void turn(Duration most) {
-        if (host->wants_turn()) {
-            host->drive();
-            return;
-        }
+        host->push();  // as a loop does at the end of each of its turns
         const Duration due = host->next_timeout() == never ? most : host->next_timeout() - now();
         const Duration wait = std::clamp<Duration>(due, 0s, most);
         pollfd fd{host->fd(), POLLIN, 0};
@@ -187,14 +184,25 @@ TEST_F(LoopHostTest, NeverBlocksAPublisherButTellsOfRoom) {
     EXPECT_EQ(slow.publishes(), published + 1);
 }
 
-TEST_F(LoopHostTest, AsksForOneTurn) {
-    while (host->wants_turn()) host->drive();
-    ASSERT_FALSE(host->publish("x", "y", {}, {}));
-    EXPECT_TRUE(host->wants_turn());
-    EXPECT_FALSE(host->wants_turn());
+TEST_F(LoopHostTest, TellsOfRoomThatAWriteMadeToo) {
+    EchoServer slow;
+    Options options;
+    options.pending_limit = 1 << 20;
+    connect(options, &slow);
+    slow.read(false);
+    const std::string payload(10'000, '.');
+    while (!host->publish("x", payload, {}, {})) {
+    }
+    host->notify_room(5);
     host->drive();
-    EXPECT_FALSE(host->wants_turn());
-    EXPECT_TRUE(test_support::becomes_true([&] { return server.publishes() == 1; }));
+    ASSERT_TRUE(host->take_completions().empty());
+    slow.read(true);
+    // Writing alone, until all is sent: then nothing is watched for that would make a turn.
+    ASSERT_TRUE(test_support::becomes_true([&] {
+        host->push();
+        return host->session().size_to_send() == 0;
+    }));
+    EXPECT_EQ(host->take_completions(), Tokens{5});
 }
 
 TEST_F(LoopHostTest, WaitingAndOtherThreadsAreRefused) {
