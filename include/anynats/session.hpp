@@ -204,7 +204,8 @@ public:
     std::vector<std::string> servers() const;
     /// Leave this server for the next one, now; or stop waiting for the next attempt.
     void reconnect();
-    /// End everything now; what has not been sent is lost (ops/close.hpp flushes before).
+    /// End everything now; what has not been sent is lost (the operation in ops/core_ops.hpp
+    /// flushes before).
     void close(std::optional<Error> why = {});
 
     /// Where it stands; `draining` whether or not there is a connection.

@@ -2,8 +2,6 @@
 // do the plain thing, leave. Nothing here waits but through the host's own wait functions.
 #include "drive/host.hpp"
 
-#include <algorithm>
-#include <mutex>
 #include <new>
 
 #include "drive/callback_jobs.hpp"
@@ -47,12 +45,16 @@ std::optional<Error> Host::when_there_is_room(std::size_t size, Call call) {
     }
 }
 
-/// Outside: run a task as an operation.
-template <class T>
-std::shared_ptr<ResultState<T>> Host::run(const char* name, Task<T> task) {
-    auto operation = start(session(), name, std::move(task));
+/// Outside: run the task that `make` makes as an operation.
+template <class Make>
+auto Host::run(const char* name, Make make) try {
+    Inside inside(*this);
+    session().advance(clock());
+    auto operation = start(session(), name, make());
     if (started()) push();
     return operation;
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
 }
 
 /// Inside: what the user gets of a subscription that has been made, which ends if that fails.
@@ -138,41 +140,27 @@ std::optional<Error> Host::then(std::shared_ptr<OperationState> operation,
     throw_out_of_memory();
 }
 
-std::shared_ptr<ResultState<Done>> Host::connect() try {
-    Inside inside(*this);
-    return run("connect", anynats::connect(session()));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
+std::shared_ptr<ResultState<Done>> Host::connect() {
+    return run("connect", [&] { return anynats::connect(session()); });
 }
 
 std::shared_ptr<ResultState<Message>> Host::request(std::string_view subject,
                                                     std::string_view payload,
                                                     std::string_view header_block,
-                                                    std::optional<Duration> timeout) try {
-    Inside inside(*this);
-    session().advance(clock());
+                                                    std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().request_timeout);
-    return run("request", anynats::request(session(), subject, payload, header_block, wait));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
+    return run("request",
+               [&] { return anynats::request(session(), subject, payload, header_block, wait); });
 }
 
-std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) try {
-    Inside inside(*this);
-    session().advance(clock());
+std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().flush_timeout);
-    return run("flush", anynats::flush(session(), wait));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
+    return run("flush", [&] { return anynats::flush(session(), wait); });
 }
 
-std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout) try {
-    Inside inside(*this);
-    session().advance(clock());
+std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().flush_timeout);
-    return run("rtt", anynats::rtt(session(), wait));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
+    return run("rtt", [&] { return anynats::rtt(session(), wait); });
 }
 
 Result<std::string> Host::new_inbox() {
@@ -199,187 +187,19 @@ std::optional<Error> Host::set_servers(const std::vector<std::string>& servers) 
 }
 
 std::shared_ptr<ResultState<Done>> Host::drain(const std::shared_ptr<SubscriptionState>& sub,
-                                               std::optional<Duration> timeout) try {
-    Inside inside(*this);
-    session().advance(clock());
+                                               std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().drain_timeout);
-    return run("drain", anynats::drain(session(), sub, wait));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
+    return run("drain", [&] { return anynats::drain(session(), sub, wait); });
 }
 
-std::shared_ptr<ResultState<Done>> Host::drain(std::optional<Duration> timeout) try {
-    Inside inside(*this);
-    session().advance(clock());
+std::shared_ptr<ResultState<Done>> Host::drain(std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().drain_timeout);
-    return run("drain", anynats::drain(session(), wait));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
+    return run("drain", [&] { return anynats::drain(session(), wait); });
 }
 
-std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) try {
-    Inside inside(*this);
-    session().advance(clock());
+std::shared_ptr<ResultState<Done>> Host::close(std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().close_timeout);
-    return run("close", anynats::close(session(), wait));
-} catch (const std::bad_alloc&) {
-    throw_out_of_memory();
-}
-
-// --- subscriptions ------------------------------------------------------------------------------
-
-SubscriptionQueue::~SubscriptionQueue() {
-    Inside inside(*host);
-    state->holder = nullptr;
-    host->session().unsubscribe(*state);
-    host->session().discard(*state);  // nobody can take it any more
-    host->session().run_ready();
-    if (host->published()) host->push();
-}
-
-bool SubscriptionQueue::pop(Message& out, MessageLoop* loop) {
-    if (host->inherited()) return false;
-    bool last;
-    {
-        const std::lock_guard<Mutex> lock(mutex_);
-        if (popped_ == batch_.size()) return false;
-        hand_out(out, loop);
-        last = awaited_ && bodies_ == 0 && popped_ == batch_.size();
-    }
-    if (last) worked_off();
-    return true;
-}
-
-bool SubscriptionQueue::take(Message& out, MessageLoop* loop) {
-    if (host->inherited()) return false;
-    const std::lock_guard<Mutex> lock(mutex_);
-    if (popped_ == batch_.size()) {
-        batch_.clear();
-        popped_ = 0;
-        // While others wait, take no more than one's share.
-        const std::size_t most = state->waiters.empty() ? batch_size : 1;
-        if (host->session().take(*state, batch_, most) == 0) return false;
-    }
-    hand_out(out, loop);
-    return true;
-}
-
-/// With mutex_, and a message in the batch.
-void SubscriptionQueue::hand_out(Message& out, MessageLoop* loop) {
-    out = std::move(batch_[popped_++]);
-    if (!loop || loop->in_body) return;
-    loop->in_body = true;
-    ++bodies_;
-}
-
-bool SubscriptionQueue::busy() noexcept {
-    if (host->inherited()) return false;
-    const std::lock_guard<Mutex> lock(mutex_);
-    awaited_ = bodies_ != 0 || popped_ != batch_.size();
-    return awaited_;
-}
-
-/// Tell those who wait for it that nothing is left in hand.
-void SubscriptionQueue::worked_off() noexcept {
-    try {
-        Inside inside(*host);
-        state->worked_off.wake_all();
-        host->session().run_ready();
-        if (host->started()) host->push();
-    } catch (const Error&) {  // not the loop's thread: who waits does so until the deadline
-    }
-}
-
-Waited SubscriptionQueue::next(Message& out, Duration timeout) {
-    if (pop(out)) return Waited::arrived;
-    return host->wait_for_message(*this, out, timeout, nullptr);
-}
-
-bool MessageLoop::pop(Message& out) {
-    return queue->pop(out, this);
-}
-
-Waited MessageLoop::next(Message& out, Duration timeout) {
-    if (pop(out)) return Waited::arrived;
-    come_back();
-    return queue->host->wait_for_message(*queue, out, timeout, this);
-}
-
-void MessageLoop::come_back() noexcept {
-    if (!in_body) return;
-    in_body = false;
-    if (queue->host->inherited()) return;
-    bool last;
-    {
-        const std::lock_guard<Mutex> lock(queue->mutex_);
-        --queue->bodies_;
-        last = queue->awaited_ && queue->bodies_ == 0 && queue->popped_ == queue->batch_.size();
-    }
-    if (last) queue->worked_off();
-}
-
-void SubscriptionQueue::give_back(Message message) {
-    Inside inside(*host);
-    {
-        const std::lock_guard<Mutex> lock(mutex_);
-        if (popped_ > 0) {
-            batch_[--popped_] = std::move(message);
-        } else {
-            batch_.insert(batch_.begin(), std::move(message));
-        }
-    }
-    state->waiters.wake_one();
-    host->session().run_ready();
-}
-
-bool SubscriptionQueue::refill() {
-    const std::lock_guard<Mutex> lock(mutex_);
-    batch_.clear();
-    popped_ = 0;
-    // A small part of the limits, so that they hold for what is in hand and what waits together.
-    const std::size_t most = std::clamp<std::size_t>(state->max_messages / 16, 1, turn_size);
-    std::size_t bytes = 0;
-    while (batch_.size() < most && bytes <= state->max_bytes / 16) {
-        if (host->session().take(*state, batch_, 1) == 0) break;
-        bytes += batch_.back().size();
-    }
-    return !batch_.empty();
-}
-
-void SubscriptionQueue::discard() noexcept {
-    const std::lock_guard<Mutex> lock(mutex_);
-    batch_.clear();
-    popped_ = 0;
-    host->session().discard(*state);
-    state->worked_off.wake_all();
-}
-
-void SubscriptionQueue::unsubscribe(std::uint64_t limit) {
-    Inside inside(*host);
-    host->session().unsubscribe(*state, limit);
-    if (state->ended && has_handler) stopped = true;
-    host->session().run_ready();  // whoever waits for it learns that it is over
-    if (host->published()) host->push();
-}
-
-std::size_t SubscriptionQueue::pending() {
-    Inside inside(*host);
-    if (host->inherited()) return 0;
-    const std::lock_guard<Mutex> lock(mutex_);
-    return state->held.size() + batch_.size() - popped_;
-}
-
-Error SubscriptionQueue::ending() {
-    Inside inside(*host);
-    return ending_inside();
-}
-
-Error SubscriptionQueue::ending_inside() const {
-    if (state->end && state->end->is(ErrorCode::fork_error)) return *state->end;
-    Error ended(ErrorCode::closed, "the subscription on \"" + state->subject + "\" has ended");
-    if (!state->end) return ended;
-    // Of a request the end is the answer; that a subscription stood behind it is our business.
-    return state->gathering ? *state->end : ended.because(*state->end);
+    return run("close", [&] { return anynats::close(session(), wait); });
 }
 
 }  // namespace v0

@@ -16,7 +16,6 @@
 #include "core/subscriptions.hpp"
 #include "drive/mutex.hpp"
 #include "net/sys.hpp"
-#include "ops/task.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -109,8 +108,8 @@ private:
     template <class Due>
     std::shared_ptr<SubscriptionQueue> queue_of(const std::shared_ptr<SubscriptionState>& state,
                                                 Due due);
-    template <class T>
-    std::shared_ptr<ResultState<T>> run(const char* name, Task<T> task);
+    template <class Make>
+    auto run(const char* name, Make make);
     const std::uint64_t forks_ = fork_count();
 };
 
