@@ -4,12 +4,13 @@
 #include "drive/callbacks.hpp"
 
 #include <new>
-#include <system_error>
+#include <utility>
 
 #include "core/session_state.hpp"
 #include "drive/host.hpp"
 #include "drive/parking.hpp"
-#include "drive/quiet_thread.hpp"
+#include "net/sys.hpp"
+#include "net/thread.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -29,8 +30,8 @@ struct Callbacks::Thread {
     Callbacks* callbacks = nullptr;  // while the host lives
     std::atomic<std::uint32_t> word{0};
     bool asleep = false, ended = false;  // under the host's lock
-    std::thread thread;                  // empty once somebody joins it
-    std::thread::id id;
+    bool taken = false;                  // the same: somebody joins it, or has detached it
+    OwnThread thread;
     std::atomic<std::uint32_t> gone{0};
 };
 
@@ -197,17 +198,24 @@ std::optional<Error> Callbacks::prepare() noexcept {
     if (thread_ && !thread_->ended) return {};
     try {
         // An ended one has nothing left to do, but may not have given up the lock that we hold.
-        if (thread_ && thread_->thread.joinable()) thread_->thread.detach();
+        if (thread_ && !std::exchange(thread_->taken, true)) thread_->thread.detach();
         auto thread = std::make_shared<Thread>();
         thread->host = host_.weak_from_this();
         thread->callbacks = this;
-        thread->thread = quiet_thread([thread] { live(thread); });
-        thread->id = thread->thread.get_id();
+        auto kept = std::make_unique<std::shared_ptr<Thread>>(thread);  // by the thread itself
+        const auto body = [](void* given) {
+            live(*std::unique_ptr<std::shared_ptr<Thread>>(
+                static_cast<std::shared_ptr<Thread>*>(given)));
+        };
+        if (const int problem = thread->thread.start(body, kept.get())) {
+            return Error(ErrorCode::out_of_memory,
+                         "no thread for callbacks: " + errno_text(problem));
+        }
+        static_cast<void>(kept.release());
         thread_ = std::move(thread);
         return {};
-    } catch (const std::exception& error) {
-        return Error(ErrorCode::out_of_memory,
-                     std::string("no thread for callbacks: ") + error.what());
+    } catch (const std::bad_alloc&) {
+        return host_.session().inner().no_memory;
     }
 }
 
@@ -251,16 +259,16 @@ void Callbacks::closed(bool wanted) noexcept {
 
 void Callbacks::join() noexcept {
     std::shared_ptr<Thread> thread;
-    std::thread mine;
+    bool mine;
     {
         const Inside inside(host_);
         thread = thread_;
         if (!closed_ || !thread || host_.inherited()) return;
-        if (thread->id == std::this_thread::get_id()) return;
-        mine.swap(thread->thread);
+        if (thread->thread.is_current()) return;
+        mine = !std::exchange(thread->taken, true);
     }
-    if (mine.joinable()) {
-        mine.join();
+    if (mine) {
+        thread->thread.join();
     } else {  // another thread joins it: wait like that one
         while (!thread->gone.load(std::memory_order_acquire)) futex_wait(thread->gone, 0, never);
     }
@@ -269,14 +277,10 @@ void Callbacks::join() noexcept {
 Callbacks::~Callbacks() {
     while (pop(posted_) || pop(outside_)) {
     }
-    if (!thread_ || !thread_->thread.joinable()) return;
-    if (host_.inherited()) {
-        new std::thread(std::move(thread_->thread));  // the parent's: it does not exist here
-        return;
-    }
+    if (!thread_ || thread_->taken || host_.inherited()) return;  // inherited: it is the parent's
     thread_->word.store(1, std::memory_order_release);
     futex_wake(thread_->word);
-    if (thread_->id == std::this_thread::get_id()) {
+    if (thread_->thread.is_current()) {
         thread_->thread.detach();
     } else {
         thread_->thread.join();

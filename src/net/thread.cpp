@@ -39,5 +39,10 @@ void OwnThread::join() noexcept {
     while (::syscall(SYS_tgkill, ::getpid(), id_.load(), 0) == 0) ::sched_yield();
 }
 
+void OwnThread::detach() noexcept {
+    ::pthread_detach(thread_);
+    started_ = false;
+}
+
 }  // namespace v0
 }  // namespace anynats
