@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "../support/replace_new.hpp"
+
 namespace {
 
 std::atomic<long> blocks{0}, bytes{0};
@@ -35,79 +37,22 @@ bool fails() noexcept {
     return true;
 }
 
-void* allocate(std::size_t size, std::size_t alignment) noexcept {
+}  // namespace
+
+void* replace_new::allocate(std::size_t size, std::size_t alignment) noexcept {
     if (fails()) return nullptr;
-    void* const memory =
-        alignment > alignof(std::max_align_t)
-            ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
-            : std::malloc(size ? size : 1);
+    void* const memory = allocate_for_real(size, alignment);
     if (!memory) return nullptr;
     blocks.fetch_add(1, std::memory_order_relaxed);
     bytes.fetch_add(static_cast<long>(::malloc_usable_size(memory)), std::memory_order_relaxed);
     return memory;
 }
 
-void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-    if (void* const memory = allocate(size, alignment)) return memory;
-    throw std::bad_alloc();
-}
-
-void release(void* memory) noexcept {
+void replace_new::release(void* memory) noexcept {
     if (!memory) return;
     blocks.fetch_sub(1, std::memory_order_relaxed);
     bytes.fetch_sub(static_cast<long>(::malloc_usable_size(memory)), std::memory_order_relaxed);
     std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t n) {
-    return allocate_or_throw(n, 1);
-}
-void* operator new[](std::size_t n) {
-    return allocate_or_throw(n, 1);
-}
-void* operator new(std::size_t n, std::align_val_t a) {
-    return allocate_or_throw(n, static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t n, std::align_val_t a) {
-    return allocate_or_throw(n, static_cast<std::size_t>(a));
-}
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
-    return allocate(n, 1);
-}
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
-    return allocate(n, 1);
-}
-void operator delete(void* p) noexcept {
-    release(p);
-}
-void operator delete[](void* p) noexcept {
-    release(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-    release(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-    release(p);
-}
-void operator delete(void* p, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete[](void* p, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete(void* p, const std::nothrow_t&) noexcept {
-    release(p);
-}
-void operator delete[](void* p, const std::nothrow_t&) noexcept {
-    release(p);
 }
 
 namespace process_test {

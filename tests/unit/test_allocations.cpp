@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "../support/replace_new.hpp"
 #include "script.hpp"
 
 namespace {
@@ -18,78 +19,21 @@ long fail_from = 0, fail_to = 0;  // these fail; 0 for none
 long failed = 0;
 long live = 0;  // allocations of the whole program
 
-void* allocate(std::size_t size, std::size_t alignment) noexcept {
+}  // namespace
+
+void* replace_new::allocate(std::size_t size, std::size_t alignment) noexcept {
     if (counting && ++counted >= fail_from && counted < fail_to) {
         ++failed;
         return nullptr;
     }
-    void* const memory =
-        alignment > alignof(std::max_align_t)
-            ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
-            : std::malloc(size ? size : 1);
+    void* const memory = allocate_for_real(size, alignment);
     if (memory) ++live;
     return memory;
 }
 
-void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-    if (void* const memory = allocate(size, alignment)) return memory;
-    throw std::bad_alloc();
-}
-
-void release(void* memory) noexcept {
+void replace_new::release(void* memory) noexcept {
     if (memory) --live;
     std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t n) {
-    return allocate_or_throw(n, 1);
-}
-void* operator new[](std::size_t n) {
-    return allocate_or_throw(n, 1);
-}
-void* operator new(std::size_t n, std::align_val_t a) {
-    return allocate_or_throw(n, static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t n, std::align_val_t a) {
-    return allocate_or_throw(n, static_cast<std::size_t>(a));
-}
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
-    return allocate(n, 1);
-}
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
-    return allocate(n, 1);
-}
-void operator delete(void* p) noexcept {
-    release(p);
-}
-void operator delete[](void* p) noexcept {
-    release(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-    release(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-    release(p);
-}
-void operator delete(void* p, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete[](void* p, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
-    release(p);
-}
-void operator delete(void* p, const std::nothrow_t&) noexcept {
-    release(p);
-}
-void operator delete[](void* p, const std::nothrow_t&) noexcept {
-    release(p);
 }
 
 using namespace script;
