@@ -29,8 +29,9 @@ MODULES = {
     "asyncio.py": "import asyncio\n"
     "from anynats.errors import Error\n"
     "from anynats._surface import Message\n"
-    "from anynats import _surface\n"
+    "from anynats import _async, _surface\n"
     "class Client(_surface.Client): ...\n"
+    "def connect() -> Client: ...\n"
     "def loop_of(client: Client) -> asyncio.AbstractEventLoop: ...\n",
 }
 HAS_MYPY = importlib.util.find_spec("mypy") is not None

@@ -35,13 +35,6 @@ class Face:
     awaits: bool
 
 
-FACES = (
-    Face("__init__", awaits=False),
-    Face("asyncio", awaits=True),
-)
-# What `import anynats` offers as attributes without importing it.
-LAZY = ("asyncio", "errors", "sansio", "server")
-
 METHODS = {
     "__enter__": "__aenter__",
     "__exit__": "__aexit__",
@@ -76,6 +69,25 @@ OPENING_IMPORTS = {
     "typing": ("Any", "TypeVar", "type_check_only"),
 }
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def public_modules(root: Path) -> set[str]:
+    """Return the names that `import anynats` offers as attributes without importing them."""
+    names = {path.stem for path in (root / PACKAGE).glob("*.py")}
+    return {name for name in names if not name.startswith("_")} - {"pytest_plugin"}
+
+
+def faces_in(root: Path) -> list[Face]:
+    """Return each module that dresses the surface; one that stands on _async or _tasks awaits."""
+    found = []
+    for module in ("__init__", *sorted(public_modules(root))):
+        path = root / PACKAGE / f"{module}.py"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        lines = re.findall(r"from anynats import (.*)", text)
+        ours = {name for line in lines for name in line.split(", ")}
+        if module == "__init__" or ("_surface" in ours and "\ndef connect(" in text):
+            found.append(Face(module, awaits=bool(ours & {"_async", "_tasks"})))
+    return found
 
 
 def is_shown(name: str) -> bool:
@@ -199,7 +211,7 @@ def stub(root: Path, face: Face) -> str:
     imports.read(surface)
     for name in {name_of(node) for node in surface} - versions.keys() - {""}:
         imports.names[name] = (SURFACE_MODULE, name)
-    lazy = {name for name in LAZY if (root / PACKAGE / f"{name}.py").exists()}
+    lazy = public_modules(root)
     if face.module == "__init__":
         imports.names.update({name: ("anynats", name) for name in lazy})
         exported |= lazy
@@ -229,5 +241,4 @@ def outputs(root: Path) -> dict[str, str]:
     """Return the text of each stub by its path from the root; none without a surface."""
     if not (root / SURFACE).exists():
         return {}
-    faces = [face for face in FACES if (root / PACKAGE / f"{face.module}.py").exists()]
-    return {str(PACKAGE / f"{face.module}.pyi"): stub(root, face) for face in faces}
+    return {str(PACKAGE / f"{face.module}.pyi"): stub(root, face) for face in faces_in(root)}

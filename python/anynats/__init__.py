@@ -6,17 +6,18 @@
         nc.publish("greet.joe", b"hello")
         print(sub.next(timeout=1).payload)
 
-The same words with `await` are in anynats.asyncio, without any I/O in anynats.sansio; these, and
-anynats.server, are imported when first used. Ctrl-C ends any wait.
+The same words with `await` are in anynats.asyncio, anynats.trio and anynats.anyio, for greenlets in
+anynats.gevent, without any I/O in anynats.sansio; these, and anynats.server, are imported when
+first used. Ctrl-C ends any wait.
 """
 
 import functools
 from typing import Any
 
-from anynats import _face, _native, _surface
+from anynats import _callbacks, _face, _native, _surface
+from anynats._events import ConnectionState, Event
 from anynats._headers import Headers
 from anynats._native import Message
-from anynats._surface import ConnectionState, Event
 from anynats.errors import *  # noqa: F403
 from anynats.errors import ConnectionError, Error, TimeoutError  # noqa: F401
 
@@ -33,7 +34,6 @@ __all__ = [
     "Subscription",
     "connect",
 ]
-_LAZY = ("asyncio", "errors", "sansio", "server")
 
 
 class Subscription(_surface.Subscription):
@@ -48,6 +48,7 @@ class Subscription(_surface.Subscription):
 
 class Client(_surface.Client):
     __doc__ = _surface.Client.__doc__
+    _callback_thread: _callbacks.CallbackThread | None = None
 
     @classmethod
     def _of(cls, native: Any) -> "Client":
@@ -61,27 +62,62 @@ class Client(_surface.Client):
     def _run(self, start: Any, *args: Any) -> Any:
         return start(*args).result()
 
-    def _open(self, start: Any, *args: Any) -> Subscription:
+    def _open(self, callback: Any, start: Any, *args: Any) -> Subscription:
         subscription = Subscription()
         subscription._queue = start(*args)
+        if callback is not None:
+            self._call_back(_callbacks.Messages(subscription._queue, callback))
         return subscription
+
+    def _call_back(self, known: Any) -> None:
+        if self._callback_thread is None:
+            self._callback_thread = _callbacks.CallbackThread(self._native)
+        self._callback_thread.add(known)
+
+    def drain(self, timeout: Any = None) -> None:
+        if self._callback_thread is not None and self._callback_thread.is_current():
+            _callbacks.refuse_drain()
+        super().drain(timeout)
+
+    def close(self) -> None:
+        if self._callback_thread is not None:
+            self._callback_thread.stop()
+        super().close()
+        if self._callback_thread is not None:
+            self._callback_thread.join()
 
 
 @functools.wraps(_surface.connect)
-def connect(servers: Any = "nats://127.0.0.1:4222", **options: Any) -> Client:
-    native = _native.ThreadsClient(_face.native_options(servers, options))
-    native.connect().result()
-    return Client._of(native)
+def connect(
+    servers: Any = "nats://127.0.0.1:4222", *, on_event: Any = None, **options: Any
+) -> Client:
+    client = Client._of(_native.ThreadsClient(_face.native_options(servers, options)))
+    if on_event is not None:
+        client._call_back(_callbacks.Events(client, on_event))
+    client._run(client._native.connect)
+    return client
 
 
 def _load(name: str) -> Any:
-    if name in _LAZY:
+    """Import a public submodule when it is first used."""
+    if name.isidentifier() and not name.startswith("_"):
         import importlib
 
-        return importlib.import_module(f"anynats.{name}")
+        try:
+            return importlib.import_module(f"anynats.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"anynats.{name}":
+                raise
     raise AttributeError(f"module 'anynats' has no attribute {name!r}")
 
 
+def _names() -> list[str]:
+    import pkgutil
+
+    return sorted(
+        {*globals(), *(module.name for module in pkgutil.iter_modules(globals()["__path__"]))}
+    )
+
+
 # Not as functions of these names: a stub that has them would let any attribute pass.
-__getattr__ = _load
-__dir__ = lambda: sorted({*globals(), *_LAZY})  # noqa: E731
+__getattr__, __dir__ = _load, _names

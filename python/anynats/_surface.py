@@ -9,44 +9,20 @@ and with `async with`; tools/stubs.py reads both marks and writes the stubs. No 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from anynats._events import ConnectionState, Event
 from anynats._face import connects, waits
 from anynats._native import Message
-from anynats.errors import Error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Buffer, Self, Unpack
 
     from anynats._options import Options, Seconds, SlowConsumerPolicy
-
-ConnectionState: TypeAlias = Literal[
-    "disconnected", "connecting", "connected", "reconnecting", "draining", "closed"
-]
-EventKind: TypeAlias = Literal[
-    "connected",
-    "disconnected",
-    "reconnected",
-    "discovered_servers",
-    "lame_duck",
-    "slow_consumer",
-    "error",
-    "closed",
-]
-
-
-class Event(NamedTuple):
-    """Something that became known about the connection; see `Client.next_event`."""
-
-    kind: EventKind
-    server: str
-    """The server, shown without credentials; may be empty."""
-    error: Error | None
-    """Why, for disconnected, error, slow_consumer and closed."""
-    sid: int
-    """The subscription, for slow_consumer; else 0."""
+    from anynats.errors import Error
 
 
 class Subscription:
@@ -185,15 +161,22 @@ class Client:
         pending_messages: int | None = None,
         pending_bytes: int | None = None,
         slow_consumer: SlowConsumerPolicy | None = None,
+        callback: Callable[[Message], object] | None = None,
     ) -> Subscription:
         """Subscribe to `subject`, which may hold the wildcards `*` and `>`.
 
         Members of the same `queue` group share the messages. It ends by itself after `max_messages`
-        in all. The last three set this subscription's limits in place of the client's options
-        sub_pending_messages, sub_pending_bytes and slow_consumer. UsageError, Closed.
+        in all. `pending_messages`, `pending_bytes` and `slow_consumer` set this subscription's
+        limits in place of the client's options sub_pending_messages, sub_pending_bytes and
+        slow_consumer. UsageError, Closed.
+
+        With a `callback` nobody else takes the messages: it is called with one after the other, in
+        order, until the subscription ends or the client is closed; nothing need hold it. In an
+        async face it may be async. It may use this client, but not drain it. What it raises is
+        logged and told as an event. docs/threads.md says where it runs.
         """
         return self._open(  # type: ignore[no-any-return,attr-defined]
-            *(self._native.subscribe, subject, queue, max_messages),
+            *(callback, self._native.subscribe, subject, queue, max_messages),
             *(pending_messages, pending_bytes, slow_consumer),
         )
 
@@ -235,7 +218,7 @@ class Client:
         subscribed, Disconnected when the connection is lost meanwhile. Errors as for `publish`.
         """
         return self._open(  # type: ignore[no-any-return,attr-defined]
-            *(self._native.request_many, subject, payload, timeout, stall, max_messages),
+            *(None, self._native.request_many, subject, payload, timeout, stall, max_messages),
             *(sentinel, headers),
         )
 
@@ -365,12 +348,16 @@ class Client:
 
 @connects
 def connect(
-    servers: str | Sequence[str] = "nats://127.0.0.1:4222", **options: Unpack[Options]
+    servers: str | Sequence[str] = "nats://127.0.0.1:4222",
+    *,
+    on_event: Callable[[Event], object] | None = None,
+    **options: Unpack[Options],
 ) -> Client:
     """Connect to the first of `servers` that answers, and return the client.
 
-    `servers` is a URL, several separated by commas, or a list of them. docs/options.md has the
-    options. ConnectFailed, ConnectTimeout, AuthorizationError when no server would have us;
-    UsageError for an option, before anything is dialled.
+    `servers` is a URL, several separated by commas, or a list of them. `on_event` is called with
+    what becomes known of the connection, as callbacks of subscriptions are; nobody else takes
+    events then. docs/options.md has the options. ConnectFailed, ConnectTimeout, AuthorizationError
+    when no server would have us; UsageError for an option, before anything is dialled.
     """
     raise NotImplementedError  # each face has its own

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from anynats import _face, _native, _surface
+from anynats._events import ConnectionState, Event
 from anynats._headers import Headers
 from anynats._native import Message, encode_ping, encode_pong, parse_headers
-from anynats._surface import ConnectionState, Event
-from anynats.errors import Error, ProtocolError
+from anynats.errors import Error, ProtocolError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer, Unpack
@@ -144,7 +144,9 @@ class Session(_surface.Client):
     def _run(self, start: Callable[..., Any], *args: Any) -> Operation[Any]:
         return Operation(start(*args))
 
-    def _open(self, start: Callable[..., Any], *args: Any) -> Subscription:
+    def _open(self, callback: Any, start: Callable[..., Any], *args: Any) -> Subscription:
+        if callback is not None:
+            raise UsageError("callback: nobody runs it for a bare session")
         subscription = Subscription()
         subscription._queue = start(*args)
         return subscription

@@ -1,5 +1,6 @@
-// Native clients of three kinds over one base: with threads, on an event loop, and bare. A method
-// here reads its arguments, calls the Host and wraps what comes; it decides nothing.
+// What native clients of all kinds have: with threads (bind_threads.cpp), on an event loop
+// (bind_loop.cpp), and bare (bare_client.cpp). A method here reads its arguments, calls the Host
+// and wraps what comes; it decides nothing.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -9,9 +10,6 @@
 
 #include "arguments.hpp"
 #include "bare_client.hpp"
-#include "drive/bare_host.hpp"
-#include "drive/driver.hpp"
-#include "drive/loop_host.hpp"
 #include "errors.hpp"
 #include "gil.hpp"
 #include "operation.hpp"
@@ -23,12 +21,6 @@ namespace anynats::python {
 namespace {
 
 using Self = NativeClient;
-
-struct Grave {
-    std::shared_ptr<Host> host;
-    std::shared_ptr<void> object;
-};
-std::vector<Grave>* graves = nullptr;  // guarded by the GIL; never freed
 
 template <class Work>
 auto outside_gil(Self& self, Work work) {
@@ -70,6 +62,12 @@ template <auto start>
 NativeOperation started(Self& self, Given timeout) {
     const auto limit = timeout_of(timeout);
     return {self, outside_gil(self, [&] { return (self.host.get()->*start)(limit); })};
+}
+
+/// A method that returns the operation of waiting for news.
+template <auto wait_for>
+NativeOperation news(Self& self) {
+    return {self, outside_gil(self, [&] { return (self.host.get()->*wait_for)(); })};
 }
 
 std::optional<std::size_t> limit_of(Given value, const char* name) {
@@ -222,126 +220,27 @@ void bind_common(nb::module_& module) {
             [](Self& self) {
                 return exception_or_none(inside(self, [](Session& s) { return s.last_error(); }));
             })
+        .def("room", &news<&Host::room>)
+        .def("event", &news<&Host::event>)
+        .def(
+            "grant", [](Self& self, unsigned publishes) { self.granted = publishes; },
+            nb::arg("publishes"))
+        .def(
+            "callback_failed",
+            [](Self& self, const std::string& what) {
+                outside_gil(self, [&] { self.host->callback_failed(what); });
+            },
+            nb::arg("what"))
         .def("dump", [](Self& self) {
             return to_str_object(inside(self, [](Session& s) { return s.dump(); }));
         });
 }
 
-// --- with threads -------------------------------------------------------------------------------
-
-struct ThreadsClient : NativeClient {
-    explicit ThreadsClient(const nb::dict& keywords) {
-        Options options = read_options(keywords);
-        {
-            const Unlocked unlocked;
-            host = Driver::make(std::move(options));
-        }
-        threads = true;
-        flush_at_exit(host);
-    }
-    ThreadsClient(ThreadsClient&&) = default;
-    ~ThreadsClient() {
-        // The last reference may close a socket, and waits for the background thread.
-        if (!host) return;
-        const Unlocked unlocked;
-        host.reset();
-    }
-};
-
-// --- on an event loop ---------------------------------------------------------------------------
-
-struct LoopClient : NativeClient {
-    explicit LoopClient(const nb::dict& keywords) {
-        auto made = std::make_shared<LoopHost>(read_options(keywords));
-        loop = made.get();
-        host = std::move(made);
-        flush_at_exit(host);
-    }
-};
-
-std::optional<double> loop_timeout(LoopClient& self) {
-    const Time next = self.loop->next_timeout();
-    if (next == never) return {};
-    return to_seconds(next);
-}
-
-bool drive(LoopClient& self) {
-    end_buried();
-    return self.loop->drive();
-}
-
-/// The half of drive() that reads nothing. The turn that was asked for is over with it.
-void write(LoopClient& self) {
-    const Inside in(*self.loop);
-    self.granted = 0;
-    self.loop->push();
-    self.loop->session().run_ready();
-}
-
-void bind_loop(nb::module_& module) {
-    static PyType_Slot slots[] = {{Py_tp_methods, publish_in_row_methods}, {0, nullptr}};
-    nb::class_<LoopClient, NativeClient>(module, "LoopClient", nb::type_slots(slots),
-                                         "A client that an event loop drives, in its thread.")
-        .def(nb::init<const nb::dict&>(), nb::arg("options"))
-        .def("fileno", [](LoopClient& self) { return self.loop->fd(); })
-        .def("next_timeout", &loop_timeout)
-        .def("drive", &drive)
-        .def("write", &write)
-        .def(
-            "grant", [](LoopClient& self, unsigned publishes) { self.granted = publishes; },
-            nb::arg("publishes"))
-        .def("notify_done",
-             [](LoopClient& self, NativeOperation& operation, std::uint64_t token) {
-                 self.loop->notify_done(operation.state(), token);
-             })
-        .def("notify_message",
-             [](LoopClient& self, NativeQueue& queue, std::uint64_t token) {
-                 self.loop->notify_message(*queue.queue, token);
-             })
-        .def("notify_room",
-             [](LoopClient& self, std::uint64_t token) { self.loop->notify_room(token); })
-        .def("forget", [](LoopClient& self, std::uint64_t token) { self.loop->forget(token); })
-        .def("take_completions", [](LoopClient& self) {
-            nb::list out;
-            for (const std::uint64_t token : self.loop->take_completions()) out.append(token);
-            return out;
-        });
-}
-
 }  // namespace
 
-void bury(const std::shared_ptr<Host>& host, std::shared_ptr<void> object) noexcept {
-    // Only a loop's host refuses other threads; the last use of anything else may end here.
-    auto* const loop = dynamic_cast<LoopHost*>(host.get());
-    if (!loop || loop->try_enter()) return;
-    try {
-        graves->push_back({host, object});
-    } catch (const std::bad_alloc&) {
-        new std::shared_ptr<void>(std::move(object));  // rather lost than ended here
-    }
-}
-
-void end_buried() noexcept {
-    if (graves->empty()) return;
-    std::vector<Grave> mine;
-    for (std::size_t i = 0; i < graves->size();) {
-        Grave& grave = (*graves)[i];
-        if (grave.host->try_enter()) {
-            mine.push_back(std::move(grave));
-            grave = std::move(graves->back());
-            graves->pop_back();
-        } else {
-            ++i;
-        }
-    }
-}
-
 void bind_client(nb::module_& module) {
-    if (!graves) graves = new std::vector<Grave>;
     bind_common(module);
-    nb::class_<ThreadsClient, NativeClient>(module, "ThreadsClient",
-                                            "A client for any thread, whose callers block.")
-        .def(nb::init<const nb::dict&>(), nb::arg("options"));
+    bind_threads(module);
     bind_loop(module);
     module.def("seconds", [](Given value, const char* name) {
         Duration duration;

@@ -1,5 +1,6 @@
 // See operation.hpp. A wait in a face with threads gives up the GIL; elsewhere waiting is refused
 // by the host, and nothing here blocks.
+#include "drive/next_operation.hpp"
 #include "errors.hpp"
 #include "gil.hpp"
 #include "message.hpp"
@@ -24,25 +25,30 @@ nb::object to_object(Message&& message) {
 
 template <class T>
 nb::object taken(ResultState<T>& state) {
-    if (!state.result->ok()) raise(state.result->error());
-    return to_object(std::move(**state.result));
+    if (state.result && !state.result->ok()) raise(state.result->error());  // as often as asked
+    return to_object(*state.take());
 }
 
 }  // namespace
 
 NativeOperation::~NativeOperation() {
-    if (!state_) return;  // moved from
-    if (!done()) {
-        // The state cancels nothing by itself: the host must be told, in its own thread.
-        struct Cancelling {
-            std::shared_ptr<Host> host;
-            std::shared_ptr<OperationState> state;
-            ~Cancelling() { host->cancel(*state); }
-        };
-        try {
-            bury(host_, std::make_shared<Cancelling>(Cancelling{host_, state_}));
-        } catch (const std::bad_alloc&) {  // it goes on until it ends by itself
+    if (!state_ || value_.is_valid()) return;  // moved from, or taken
+    // The state cancels nothing by itself: the host must be told, in its own thread.
+    struct Ending {
+        std::shared_ptr<Host> host;
+        std::shared_ptr<OperationState> state;
+        ~Ending() {
+            if (!state->done()) host->cancel(*state);
+            state->abandon();
         }
+    };
+    try {
+        auto ending = std::make_shared<Ending>();
+        ending->host = host_;
+        ending->state = std::move(state_);
+        typed_ = {};
+        bury(host_, std::move(ending));
+    } catch (const std::bad_alloc&) {  // it goes on until it ends by itself
     }
 }
 
@@ -66,6 +72,15 @@ nb::object NativeOperation::result() {
 
 void NativeOperation::cancel() {
     if (!done()) host_->cancel(*state_);
+    if (!value_.is_valid()) state_->abandon();
+}
+
+nb::object begin_next(const std::shared_ptr<SubscriptionQueue>& queue, bool threads,
+                      std::shared_ptr<MessageLoop> loop, Duration timeout) {
+    auto state = std::make_shared<NextOperation>(queue, std::move(loop));
+    state->begin(timeout);
+    std::shared_ptr<ResultState<Message>> typed = std::move(state);
+    return nb::cast(NativeOperation(queue->host, threads, std::move(typed)));
 }
 
 void bind_operation(nb::module_& module) {

@@ -100,10 +100,18 @@ void bind_queue(nb::module_& module) {
                                        }));
             },
             nb::arg("timeout"))
+        .def(
+            "start_next",
+            [](Self& self, Given timeout) {
+                std::optional<Duration> limit;
+                require(read_timeout(timeout.ptr(), limit));
+                return begin_next(self.queue, self.threads, {}, limit.value_or(Duration::max()));
+            },
+            nb::arg("timeout"))
         .def("iterator", [](Self& self) { return make_iterator(self.queue, self.threads); })
         .def("async_iterator",
              [](Self& self, nb::object wait) {
-                 return make_async_iterator(self.queue, std::move(wait));
+                 return make_async_iterator(self.queue, self.threads, std::move(wait));
              })
         .def_prop_ro(
             "ended",

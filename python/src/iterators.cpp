@@ -8,6 +8,7 @@
 #include "errors.hpp"
 #include "gil.hpp"
 #include "message.hpp"
+#include "operation.hpp"
 
 namespace anynats::python {
 namespace {
@@ -19,7 +20,7 @@ constexpr unsigned most_in_a_row = 64;
 constexpr auto longest_row = std::chrono::milliseconds(1);
 
 struct IteratorObject {
-    PyObject_HEAD MessageLoop loop;
+    PyObject_HEAD std::shared_ptr<MessageLoop> loop;
     bool threads;
 };
 
@@ -28,7 +29,8 @@ struct ReadyObject {
 };
 
 struct AsyncIteratorObject {
-    PyObject_HEAD MessageLoop loop;
+    PyObject_HEAD std::shared_ptr<MessageLoop> loop;
+    bool threads;
     PyObject* wait;
     ReadyObject* ready;  // kept for reuse
     unsigned in_a_row;
@@ -73,18 +75,43 @@ PyObject* set_end(SubscriptionQueue& queue) noexcept {
 }
 
 /// The body is done, and the queue may end where its host wants it to.
-void end_loop(MessageLoop& loop) noexcept {
-    loop.come_back();
-    const std::shared_ptr<Host> host = loop.queue->host;
-    bury(host, std::move(loop.queue));
-    loop.~MessageLoop();
+void end_loop(std::shared_ptr<MessageLoop>& loop) noexcept {
+    const std::shared_ptr<Host> host = loop->queue->host;
+    loop->come_back();
+    bury(host, std::move(loop));
+    loop.~shared_ptr();
 }
+
+/// Of either iterator: as the queue's, for the body of the loop.
+template <class Object>
+PyObject* try_next(PyObject* self, PyObject*) noexcept {
+    PyObject* message;
+    if (take_now(*as<Object>(self).loop, message)) return message;
+    Py_RETURN_NONE;
+}
+
+template <class Object>
+PyObject* start_next(PyObject* self, PyObject*) noexcept {
+    try {
+        const Object& iterator = as<Object>(self);
+        const std::shared_ptr<MessageLoop>& loop = iterator.loop;
+        loop->come_back();
+        return begin_next(loop->queue, iterator.threads, loop, Duration::max()).release().ptr();
+    } catch (...) {
+        return set_current_error();
+    }
+}
+
+template <class Object>
+PyMethodDef iterator_methods[] = {{"try_next", &try_next<Object>, METH_NOARGS, nullptr},
+                                  {"start_next", &start_next<Object>, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
 
 // --- for msg in sub -----------------------------------------------------------------------------
 
 PyObject* next_message(PyObject* self) noexcept {
     IteratorObject& iterator = as<IteratorObject>(self);
-    MessageLoop& loop = iterator.loop;
+    MessageLoop& loop = *iterator.loop;
     Message message;
     if (loop.pop(message)) return make_message(std::move(message));
     try {
@@ -169,11 +196,11 @@ PyObject* anext(PyObject* self) noexcept {
     const Clock::time_point now = Clock::now();
     if (iterator.in_a_row == 0) iterator.row_began = now;
     if (iterator.in_a_row < most_in_a_row && now - iterator.row_began < longest_row &&
-        take_now(iterator.loop, message)) {
+        take_now(*iterator.loop, message)) {
         ++iterator.in_a_row;
         return message ? make_ready(iterator, message) : nullptr;
     }
-    iterator.loop.come_back();
+    iterator.loop->come_back();
     // The face makes a turn of the loop first when messages in a row are why it is asked. It takes
     // with us, so that the body has the message in hand.
     PyObject* const in_a_row = PyBool_FromLong(iterator.in_a_row != 0);
@@ -183,15 +210,6 @@ PyObject* anext(PyObject* self) noexcept {
     Py_DECREF(in_a_row);
     return awaitable;
 }
-
-PyObject* try_next(PyObject* self, PyObject*) noexcept {
-    PyObject* message;
-    if (take_now(as<AsyncIteratorObject>(self).loop, message)) return message;
-    Py_RETURN_NONE;
-}
-
-PyMethodDef async_iterator_methods[] = {{"try_next", &try_next, METH_NOARGS, nullptr},
-                                        {nullptr, nullptr, 0, nullptr}};
 
 int traverse(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(as<AsyncIteratorObject>(self).wait);
@@ -235,18 +253,22 @@ PyType_Slot slot(int id, F* function) {
 }  // namespace
 
 nb::object make_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads) {
+    auto loop = std::make_shared<MessageLoop>(std::move(queue));
     IteratorObject* const made = PyObject_New(IteratorObject, iterator_type);
     require(made != nullptr);
-    new (&made->loop) MessageLoop(std::move(queue));
+    new (&made->loop) std::shared_ptr<MessageLoop>(std::move(loop));
     made->threads = threads;
     return nb::steal(as_object(made));
 }
 
-nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, nb::object wait) {
+nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads,
+                               nb::object wait) {
+    auto loop = std::make_shared<MessageLoop>(std::move(queue));
     AsyncIteratorObject* const made = PyObject_GC_New(AsyncIteratorObject, async_iterator_type);
     require(made != nullptr);
-    new (&made->loop) MessageLoop(std::move(queue));
+    new (&made->loop) std::shared_ptr<MessageLoop>(std::move(loop));
     made->wait = wait.release().ptr();
+    made->threads = threads;
     made->ready = nullptr;
     made->in_a_row = 0;
     new (&made->row_began) Clock::time_point();
@@ -257,6 +279,7 @@ nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, nb::obj
 void bind_iterators(nb::module_&) {
     PyType_Slot iterator[] = {slot(Py_tp_iter, &itself),
                               slot(Py_tp_iternext, &next_message),
+                              {Py_tp_methods, iterator_methods<IteratorObject>},
                               slot(Py_tp_dealloc, &end_iterator),
                               {0, nullptr}};
     iterator_type = make_type("anynats._native.Iterator", sizeof(IteratorObject), 0, iterator);
@@ -268,7 +291,7 @@ void bind_iterators(nb::module_&) {
 
     PyType_Slot async_iterator[] = {slot(Py_am_aiter, &itself),
                                     slot(Py_am_anext, &anext),
-                                    slot(Py_tp_methods, async_iterator_methods),
+                                    {Py_tp_methods, iterator_methods<AsyncIteratorObject>},
                                     slot(Py_tp_traverse, &traverse),
                                     slot(Py_tp_clear, &clear),
                                     slot(Py_tp_dealloc, &end_async_iterator),

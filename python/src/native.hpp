@@ -51,6 +51,8 @@ void end_buried() noexcept;
 
 void bind_client(nb::module_& module);
 void bind_codec(nb::module_& module);
+void bind_loop(nb::module_& module);
+void bind_threads(nb::module_& module);
 void bind_operation(nb::module_& module);
 void bind_queue(nb::module_& module);
 

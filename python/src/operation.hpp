@@ -40,4 +40,9 @@ private:
     nb::object value_;                       // the result, once it was taken
 };
 
+/// Begin to wait for the next message; for a `loop` over the queue, or for no loop (null). An
+/// Operation as Python sees it: cancelled or dropped, it gives back what nobody took.
+nb::object begin_next(const std::shared_ptr<SubscriptionQueue>& queue, bool threads,
+                      std::shared_ptr<MessageLoop> loop, Duration timeout);
+
 }  // namespace anynats::python

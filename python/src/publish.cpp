@@ -162,14 +162,6 @@ PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssiz
 
 }  // namespace
 
-PyMethodDef publish_in_row_methods[] = {
-    {"publish_in_row", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&publish_in_row)),
-     METH_FASTCALL,
-     "publish_in_row($self, subject, payload, reply, headers, /)\n--\n\n"
-     "Queue one message and return an awaitable; None if that has to be done in another way."},
-    {nullptr, nullptr, 0, nullptr},
-};
-
 PyMethodDef publish_methods[] = {
     {"publish", as_method(&publish<true>), METH_FASTCALL | METH_KEYWORDS,
      "publish($self, subject, payload=b'', *, reply=None, headers=None)\n--\n\n"
@@ -177,6 +169,10 @@ PyMethodDef publish_methods[] = {
     {"publish_nowait", as_method(&publish<false>), METH_FASTCALL | METH_KEYWORDS,
      "publish_nowait($self, subject, payload=b'', *, reply=None, headers=None)\n--\n\n"
      "Queue one message for sending, or raise WouldBlock."},
+    {"publish_in_row", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&publish_in_row)),
+     METH_FASTCALL,
+     "publish_in_row($self, subject, payload, reply, headers, /)\n--\n\n"
+     "Queue one message and return an awaitable; None if that has to be done in another way."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -6,9 +6,8 @@
 
 namespace anynats::python {
 
-/// For Py_tp_methods of the native clients: publish and publish_nowait.
+/// For Py_tp_methods of the native clients: publish, publish_nowait, and publish_in_row for faces
+/// whose publish returns an awaitable.
 extern PyMethodDef publish_methods[];
-/// For that of event loops besides: publish_in_row.
-extern PyMethodDef publish_in_row_methods[];
 
 }  // namespace anynats::python

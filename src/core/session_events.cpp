@@ -97,6 +97,7 @@ void Session::State::tell(Event event) noexcept {
         ++counters.events_left_out;
     }
     if (listener) listener->wake();
+    event_waiters.wake_all();
 }
 
 void Session::State::enter(ConnectionState next) {

@@ -168,6 +168,7 @@ struct Session::State {
     Fifo<Action> actions;
     Fifo<Event> events;
     Waiter* listener = nullptr;  // woken by each event
+    WaitQueue event_waiters;     // woken by the next one
     std::function<void(const TraceRecord&)> trace_hook;
     Counters counters;
 

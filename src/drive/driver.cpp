@@ -77,6 +77,7 @@ void Driver::after_fork_in_child() noexcept {
     while (Present* present = present_.pop_front()) present->parked->unlink();
     lead_ = Lead::none;
     leader_ = nullptr;
+    seated_ = nullptr;
     followers_ = 0;
     mutex_.unlock();
 }
@@ -148,9 +149,9 @@ void Driver::push() {
 
 /// A write did not finish, or ended the connection: see to it that somebody waits for what follows.
 void Driver::attend() {
-    if (lead_ == Lead::none) {
+    if (lingers()) {
         arm_background();
-    } else if (lead_ == Lead::background) {
+    } else if (lead_ != Lead::caller) {
         schedule(connection_.next_timeout());
     } else if (leader_ && leader_->polling && connection_.blocked() && !leader_->for_writing) {
         leader_->descriptor.wake();  // it went to sleep before the socket was full
@@ -169,16 +170,24 @@ void Driver::tell_room() noexcept {
     while (Waiter* waiter = waiting.pop_front()) waiter->wake();
 }
 
+void Driver::await_room(Waiter& waiter) {
+    const std::size_t pending = session().pending_size();
+    if (!session().is_connected() || pending == 0) return waiter.wake();
+    too_full_ = std::max(too_full_, pending);
+    room_.push_back(waiter);
+}
+
 // --- who reads when no caller does ---------------------------------------------------------------
 
 void Driver::arm_background() {
+    end_watch();
     lead_ = Lead::background;
     background_->watch(number_, connection_.poll_fd(), true);
     schedule(connection_.next_timeout());
 }
 
 void Driver::listen() noexcept {
-    if (lead_ == Lead::none) arm_background();
+    if (lingers()) arm_background();
 }
 
 void Driver::enter_again_soon() noexcept {
@@ -202,12 +211,12 @@ void Driver::tick(bool readable) {
     }
     const Time now = clock();
     if (!readable) scheduled_ = never;
-    if (lead_ == Lead::none && (now >= after(left_at_, linger_time) || connection_.blocked())) {
+    if (lingers() && (now >= after(left_at_, linger_time) || connection_.blocked())) {
         arm_background();
     }
     // One bounded turn: what is left keeps the descriptor readable, and we are called again.
     if (lead_ == Lead::background) connection_.drive(now);
-    if (lead_ == Lead::caller) connection_.handle_timeout(now);
+    if (lead_ == Lead::caller || lead_ == Lead::loop) connection_.handle_timeout(now);
     const Time quiet_at = last_write_ + tick_time;
     if (now >= quiet_at) {
         push();
@@ -215,7 +224,7 @@ void Driver::tick(bool readable) {
         schedule(quiet_at);  // somebody writes anyway: do not get in the way
     }
     schedule(connection_.next_timeout());
-    if (lead_ == Lead::none) schedule(after(left_at_, linger_time));
+    if (lingers()) schedule(after(left_at_, linger_time));
     leave();
 }
 

@@ -23,6 +23,7 @@ using InterruptCheck = bool (*)();
 void set_interrupt_check(InterruptCheck check) noexcept;
 
 class Background;
+class Seat;
 
 class Driver final : public Host {
 public:
@@ -45,6 +46,7 @@ public:
     bool started() override;
     void push() override;
     bool wait_for_room(std::size_t size) override;
+    void await_room(Waiter& waiter) override;
     std::optional<Error> wait(OperationState& operation) override;
     Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
                             MessageLoop* loop) override;
@@ -52,8 +54,20 @@ public:
     void listen() noexcept override;
     void enter_again_soon() noexcept override;
 
+    /// Its threads run event loops and wait by seats: what would block them is refused instead.
+    void never_block() noexcept { never_blocks_ = true; }
+
     /// For the background thread: the descriptor is readable, or the time has come.
     void tick(bool readable);
+
+    // --- for seats, inside -----------------------------------------------------------------------
+    int poll_fd() const noexcept { return connection_.poll_fd(); }
+    /// Something on the seat's loop waits; nothing there waits any more; it is given up.
+    void sit(Seat& seat) noexcept;
+    void rise(Seat& seat) noexcept;
+    void leave_seat(Seat& seat) noexcept;
+    /// Read, if this is the leader's seat.
+    void turn(Seat& seat);
 
     // Around a fork, in the thread that forks.
     void before_fork() noexcept { mutex_.lock(); }
@@ -66,7 +80,7 @@ private:
         Parked* parked = nullptr;
     };
     /// Who reads. `none` for at most the linger; a leaving caller hands over to the background.
-    enum class Lead { none, caller, background };
+    enum class Lead { none, caller, background, loop };
 
     void leave_to_parent();
     bool send_now(Duration quiet);
@@ -78,6 +92,10 @@ private:
     void lead(Parked& self, Time until);
     void follow(Parked& self, Time until);
     void leave_lead(Parked& self);
+    void left_lead();
+    void lead_by(Seat& seat) noexcept;
+    void end_watch() noexcept;
+    bool lingers() const noexcept;
     void arm_background();
     void schedule(Time due) noexcept;
 
@@ -93,9 +111,12 @@ private:
     List<Present> present_;     // every thread in wait_until
     Parked* leader_ = nullptr;  // the caller who leads
     std::size_t followers_ = 0;
+    Seat* seated_ = nullptr;  // the loop that leads
+    std::size_t seats_waiting_ = 0;
     Time left_at_{};  // when the last leader left
     Time last_write_{};
-    Time scheduled_ = never;      // the next tick asked for
+    Time scheduled_ = never;  // the next tick asked for
+    bool never_blocks_ = false;
     bool read_was_full_ = false;  // then more is likely there: read before polling
     Background* background_ = nullptr;
     std::uint64_t number_ = 0;  // at the background thread

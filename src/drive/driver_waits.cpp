@@ -39,7 +39,7 @@ void set_interrupt_check(InterruptCheck check) noexcept {
 }
 
 bool Driver::wait_for_room(std::size_t size) {
-    if (Callbacks::on_driver()) return false;
+    if (never_blocks_ || Callbacks::on_driver()) return false;
     const auto room = [&] {
         const std::size_t pending = session().pending_size();
         if (!session().is_connected() || pending == 0 ||
@@ -55,6 +55,9 @@ bool Driver::wait_for_room(std::size_t size) {
 
 std::optional<Error> Driver::wait(OperationState& operation) {
     if (operation.done()) return {};
+    if (never_blocks_) {
+        return Error(ErrorCode::usage_error, "waiting here would block the event loop");
+    }
     if (Callbacks::on_driver()) {
         return Error(ErrorCode::usage_error,
                      "waiting in an inline callback would block the thread that drives");
@@ -75,6 +78,7 @@ Waited Driver::wait_for_message(SubscriptionQueue& queue, Message& out, Duration
     if (Callbacks::on_driver()) {
         return timeout <= Duration::zero() ? Waited::timed_out : Waited::interrupted;
     }
+    if (never_blocks_ && timeout > Duration::zero()) return Waited::interrupted;
     if (timeout <= Duration::zero()) {
         if (lead_ == Lead::caller) return Waited::timed_out;
         connection_.drive(clock());  // nobody else is reading just now: look at the socket once
@@ -141,13 +145,10 @@ Waited Driver::wait_until(Time deadline, Finished finished, Join join) {
 bool Driver::take_lead(Parked& self) {
     if (lead_ == Lead::caller) return false;
     if (self.descriptor.fd() < 0) {  // nobody could wake us from poll
-        if (lead_ == Lead::none) arm_background();
+        if (lingers()) arm_background();
         return false;
     }
-    // Takes over from the background thread without waking it.
-    if (lead_ == Lead::background) {
-        background_->watch(number_, connection_.poll_fd(), false);
-    }
+    end_watch();  // takes over from the background thread, or a loop, without waking it
     lead_ = Lead::caller;
     leader_ = &self;
     self.leads = true;
@@ -207,14 +208,9 @@ void Driver::follow(Parked& self, Time until) {
 
 void Driver::leave_lead(Parked& self) {
     self.leads = false;
-    left_at_ = clock();
     lead_ = Lead::none;
     leader_ = nullptr;
-    if (followers_ > 0 || callbacks_.awaited() > 0 || connection_.blocked()) {
-        arm_background();
-    } else {
-        schedule(after(left_at_, linger_time));
-    }
+    left_lead();
 }
 
 }  // namespace v0

@@ -4,7 +4,9 @@
 
 #include <new>
 
+#include "core/session_state.hpp"
 #include "drive/callback_jobs.hpp"
+#include "drive/news_operation.hpp"
 #include "ops/core_ops.hpp"
 #include "ops/drain.hpp"
 #include "ops/start.hpp"
@@ -161,6 +163,35 @@ std::shared_ptr<ResultState<Done>> Host::flush(std::optional<Duration> timeout) 
 std::shared_ptr<ResultState<Duration>> Host::rtt(std::optional<Duration> timeout) {
     const Duration wait = timeout.value_or(session().options().flush_timeout);
     return run("rtt", [&] { return anynats::rtt(session(), wait); });
+}
+
+std::shared_ptr<ResultState<Done>> Host::room() try {
+    Inside inside(*this);
+    auto operation = std::make_shared<NewsOperation>(session().inner().cancelled_error);
+    await_room(*operation);
+    return operation;
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
+}
+
+std::shared_ptr<ResultState<Done>> Host::event() try {
+    Inside inside(*this);
+    auto operation = std::make_shared<NewsOperation>(session().inner().cancelled_error);
+    if (session().inner().events.empty()) {
+        session().inner().event_waiters.join(*operation);
+    } else {
+        operation->wake();
+    }
+    return operation;
+} catch (const std::bad_alloc&) {
+    throw_out_of_memory();
+}
+
+void Host::callback_failed(const std::string& what) try {
+    Inside inside(*this);
+    ++session().inner().counters.callback_errors;
+    session().inner().tell({Event::Kind::error, {}, Error(ErrorCode::error, what), 0});
+} catch (const std::bad_alloc&) {  // it has been counted
 }
 
 Result<std::string> Host::new_inbox() {

@@ -56,6 +56,9 @@ public:
     virtual Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
                                     MessageLoop* loop) = 0;
 
+    /// Inside: wake `waiter` when there may be room to publish again.
+    virtual void await_room(Waiter& waiter) { waiter.wake(); }
+
     /// Where user code runs; null where nobody runs any for us.
     virtual Callbacks* callbacks() noexcept { return nullptr; }
     /// Inside: user code waits for what will be read: see to it that somebody reads.
@@ -88,6 +91,11 @@ public:
                                                   std::optional<Duration> timeout);
     std::shared_ptr<ResultState<Done>> flush(std::optional<Duration> timeout);
     std::shared_ptr<ResultState<Duration>> rtt(std::optional<Duration> timeout);
+    /// Done when it is worth trying to publish again; when there is an event to take.
+    std::shared_ptr<ResultState<Done>> room();
+    std::shared_ptr<ResultState<Done>> event();
+    /// User code that was called back failed, outside of Callbacks: count it and tell it.
+    void callback_failed(const std::string& what);
     Result<std::string> new_inbox();
     void reconnect();
     std::optional<Error> set_servers(const std::vector<std::string>& servers);

@@ -58,6 +58,11 @@ void LoopHost::tell_room() noexcept {
     while (Waiter* waiter = waiting.pop_front()) waiter->wake();
 }
 
+void LoopHost::await_room(Waiter& waiter) {
+    if (!connection_.blocked()) return waiter.wake();
+    room_.push_back(waiter);
+}
+
 bool LoopHost::drive() {
     enter();
     const bool again = connection_.drive(clock());
@@ -90,63 +95,19 @@ Waited LoopHost::wait_for_message(SubscriptionQueue& queue, Message& out, Durati
     return timeout <= Duration::zero() ? Waited::timed_out : Waited::interrupted;
 }
 
-void LoopHost::Notice::wake() noexcept {
-    host->completions_.push_back(token);
-}
-
-LoopHost::Notice& LoopHost::notice(std::uint64_t token) {
-    enter();
-    Notice& made = notices_[token];
-    made.host = this;
-    made.token = token;
-    made.sub.reset();
-    // A place for the completion is made now, because waking must not fail.
-    completions_.reserve(notices_.size());
-    return made;
-}
-
 void LoopHost::notify_done(OperationState& operation, std::uint64_t token) {
-    Notice& made = notice(token);
-    if (operation.done()) {
-        made.wake();
-    } else {
-        operation.join(made);
-    }
+    enter();
+    notices_.await_done(operation, token);
 }
 
 void LoopHost::notify_message(SubscriptionQueue& queue, std::uint64_t token) {
-    Notice& made = notice(token);
-    made.sub = queue.state;
-    if (!queue.state->held.empty() || queue.state->ended) {
-        made.wake();
-    } else {
-        queue.state->waiters.join(made);
-    }
+    enter();
+    notices_.await_message(queue, token);
 }
 
 void LoopHost::notify_room(std::uint64_t token) {
-    Notice& made = notice(token);
-    if (connection_.blocked()) {
-        room_.push_back(made);
-    } else {
-        made.wake();
-    }
-}
-
-void LoopHost::forget(std::uint64_t token) noexcept {
-    const auto found = notices_.find(token);
-    if (found == notices_.end()) return;
-    const std::shared_ptr<SubscriptionState> sub = found->second.sub;
-    const bool told = !found->second.linked();
-    notices_.erase(found);
-    if (sub && told && !sub->held.empty()) sub->waiters.wake_one();
-}
-
-std::vector<std::uint64_t> LoopHost::take_completions() {
-    std::vector<std::uint64_t> taken;
-    taken.swap(completions_);
-    completions_.reserve(notices_.size());
-    return taken;
+    enter();
+    await_room(notices_.add(token));
 }
 
 }  // namespace v0

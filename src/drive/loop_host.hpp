@@ -6,12 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include <anynats/connection.hpp>
-#include "core/wait.hpp"
 #include "drive/host.hpp"
+#include "drive/notices.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -29,6 +28,7 @@ public:
     bool published() override;
     void push() override;
     bool wait_for_room(std::size_t) override { return false; }
+    void await_room(Waiter& waiter) override;
     std::optional<Error> wait(OperationState& operation) override;
     Waited wait_for_message(SubscriptionQueue& queue, Message& out, Duration timeout,
                             MessageLoop* loop) override;
@@ -48,23 +48,15 @@ public:
     void notify_message(SubscriptionQueue& queue, std::uint64_t token);
     void notify_room(std::uint64_t token);
     /// Nobody waits for `token` any more. If a message was meant for it, the next waiter is told.
-    void forget(std::uint64_t token) noexcept;
-    std::vector<std::uint64_t> take_completions();
+    void forget(std::uint64_t token) noexcept { notices_.forget(token); }
+    std::vector<std::uint64_t> take_completions() { return notices_.take_completions(); }
 
 private:
-    struct Notice final : Waiter {
-        void wake() noexcept override;
-        LoopHost* host = nullptr;
-        std::uint64_t token = 0;
-        std::shared_ptr<SubscriptionState> sub;  // kept: its queue may be gone before we are
-    };
-    Notice& notice(std::uint64_t token);
     void tell_room() noexcept;
 
     Connection connection_;
     std::thread::id thread_;
-    std::unordered_map<std::uint64_t, Notice> notices_;
-    std::vector<std::uint64_t> completions_;
+    Notices notices_;
     List<Waiter> room_;
 };
 

@@ -11,6 +11,7 @@ void NextOperation::abandon() noexcept {
     if (!done() || !result || !result->ok()) return;
     queue_->give_back(*std::move(*result));
     result.reset();
+    if (loop_) loop_->come_back();
 }
 
 void NextOperation::begin(Duration timeout) {
@@ -33,7 +34,7 @@ bool NextOperation::look() {
     const SubscriptionState& sub = *queue_->state;
     try {
         Message message;
-        if (queue_->take(message, nullptr)) {
+        if (queue_->take(message, loop_.get())) {
             finish(std::move(message));
         } else if (sub.ended) {
             finish(queue_->ending_inside());

@@ -18,7 +18,10 @@ class NextOperation final : public ResultState<Message>,
                             public Timer,
                             public Runnable {
 public:
-    explicit NextOperation(std::shared_ptr<SubscriptionQueue> queue) : queue_(std::move(queue)) {}
+    /// For a `loop`, which is kept, over the queue: it has the message in hand at once.
+    explicit NextOperation(std::shared_ptr<SubscriptionQueue> queue,
+                           std::shared_ptr<MessageLoop> loop = {})
+        : queue_(std::move(queue)), loop_(std::move(loop)) {}
     /// Outside.
     ~NextOperation() override { abandon(); }
 
@@ -46,6 +49,7 @@ private:
     void finish(Result<Message> result) noexcept;
 
     const std::shared_ptr<SubscriptionQueue> queue_;
+    const std::shared_ptr<MessageLoop> loop_;
     WaitQueue waiters_;
 };
 

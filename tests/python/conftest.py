@@ -13,7 +13,8 @@ from face_support import Face
 import anynats
 from anynats.server import Server
 
-FACES = ("blocking", "asyncio", "uvloop", "sansio")
+FACES = ("blocking", "asyncio", "uvloop", "trio", "anyio", "gevent", "sansio")
+NEEDS = {"uvloop": "uvloop", "trio": "trio", "anyio": "anyio", "gevent": "gevent"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -21,16 +22,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         only = os.environ.get("ANYNATS_FACE")
         faces = [only] if only else FACES
         if metafunc.definition.path.parent.name == "network":
-            # To a network uvloop is what asyncio is.
-            faces = [name for name in faces if name != "uvloop"]
+            # To a network these are what the others are.
+            faces = [name for name in faces if name in ("blocking", "asyncio", "sansio")]
         metafunc.parametrize("face", faces, indirect=True)
 
 
 @pytest.fixture
 def face(request: pytest.FixtureRequest) -> Face:
     """One way of waiting."""
-    if request.param == "uvloop":
-        pytest.importorskip("uvloop")
+    if request.param in NEEDS:
+        pytest.importorskip(NEEDS[request.param])
     return Face(request.param)
 
 

@@ -1,11 +1,13 @@
 """Each face with the same words, so that one test body runs on all of them.
 
-A body is a coroutine function that gets a Face. On asyncio and uvloop the client is the real one.
-On the blocking face a proxy turns what waits into coroutines that never suspend; on the sans-IO
-face the proxy's coroutines move bytes between the session and a socket until the operation is done.
+A body is a coroutine function that gets a Face. On the faces that await, the client is the real
+one. On the blocking face and on gevent a proxy turns what waits into coroutines that never suspend;
+on the sans-IO face the proxy's coroutines move bytes between the session and a socket until the
+operation is done. uvloop is asyncio on another loop, anyio is tried on asyncio's.
 """
 
 import asyncio
+import importlib
 import select
 import socket
 import threading
@@ -16,6 +18,7 @@ from typing import Any
 import anynats
 import anynats.asyncio
 import anynats.sansio
+from anynats import _surface
 
 WAITING = frozenset(
     (
@@ -23,6 +26,8 @@ WAITING = frozenset(
         *("flush", "rtt", "drain", "close"),
     )
 )
+PLAIN = ("blocking", "gevent")  # those without await
+MODULES = {"blocking": "anynats", "uvloop": "anynats.asyncio"}
 PATIENCE = 10.0  # seconds; more than any test needs, so that nothing hangs
 
 
@@ -33,6 +38,10 @@ def run_blocking(coroutine: Coroutine[Any, Any, None]) -> None:
     except StopIteration:
         return
     raise AssertionError("a blocking face suspended")
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    await work
 
 
 class Proxy:
@@ -52,7 +61,7 @@ class Proxy:
         return call
 
     def wrap(self, result: Any) -> Any:
-        return Proxy(result) if isinstance(result, anynats.Subscription) else result
+        return Proxy(result) if isinstance(result, _surface.Subscription) else result
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         for message in self.inner:
@@ -202,10 +211,11 @@ class Face:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.module = importlib.import_module(MODULES.get(name, f"anynats.{name}"))
 
     async def connect(self, servers: Any, **options: Any) -> Any:
-        if self.name == "blocking":
-            return Proxy(anynats.connect(servers, **options))
+        if self.name in PLAIN:
+            return Proxy(self.module.connect(servers, **options))
         if self.name == "sansio":
             driver = SansIo(servers, **options)
             operation = driver.session.connect()
@@ -216,12 +226,20 @@ class Face:
                 driver.close_socket()
                 raise
             return SansIoProxy(driver.session, driver)
-        return await anynats.asyncio.connect(servers, **options)
+        return await self.module.connect(servers, **options)
 
     def run(self, body: Coroutine[Any, Any, None]) -> None:
         """Run a test's body to its end."""
-        if self.name in ("blocking", "sansio"):
+        if self.name in PLAIN or self.name == "sansio":
             run_blocking(body)
+        elif self.name == "trio":
+            import trio
+
+            trio.run(lambda: body)
+        elif self.name == "anyio":
+            import anyio
+
+            anyio.run(lambda: body)
         elif self.name == "uvloop":
             import uvloop
 
@@ -233,7 +251,19 @@ class Face:
         self, client: Any, work: Coroutine[Any, Any, None], timeout: float = 60
     ) -> None:
         """Drain `client` while `work` goes on, as the face lets one do two things."""
-        if self.name == "blocking":
+        if self.name == "gevent":
+            import gevent
+
+            greenlet = gevent.spawn(run_blocking, work)
+            await client.drain(timeout)
+            greenlet.get()
+        elif self.name in ("trio", "anyio"):
+            import anyio
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(_finish, work)
+                await client.drain(timeout)
+        elif self.name == "blocking":
             failed: list[BaseException] = []
 
             def worker() -> None:
@@ -265,6 +295,14 @@ class Face:
             client.driver.pump(lambda: False, time.monotonic() + seconds)
         elif self.name == "blocking":
             threading.Event().wait(seconds)
+        elif self.name == "gevent":
+            import gevent
+
+            gevent.sleep(seconds)  # why: as below
+        elif self.name in ("trio", "anyio"):
+            import anyio
+
+            await anyio.sleep(seconds)  # why: as below
         else:
             await asyncio.sleep(seconds)  # why: polled, for what no wait can tell of
 

@@ -1,0 +1,228 @@
+"""NATS on gevent: the same words as in anynats; what waits lets other greenlets run.
+
+    import anynats.gevent
+
+    with anynats.gevent.connect("nats://127.0.0.1:4222") as nc, nc.subscribe("greet.*") as sub:
+        nc.publish("greet.joe", b"hello")
+        print(sub.next(timeout=1).payload)
+
+With monkey patching or without. The hub on which greenlets wait reads the socket; while none
+waits, a background thread sends, answers pings and keeps deadlines, and wakes hubs. Any thread may
+use a client, each on its own hub. Names are looked up without blocking a hub. gevent.Timeout and
+kill() lose no message. A callback runs in a greenlet of its subscription.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+try:
+    import gevent
+    from gevent.hub import Waiter
+except ImportError as error:
+    raise ImportError("anynats.gevent needs gevent: pip install 'anynats[gevent]'") from error
+
+from anynats import _callbacks, _face, _native, _surface
+from anynats._events import ConnectionState, Event
+from anynats._headers import Headers
+from anynats._native import Message
+from anynats.errors import *  # noqa: F403
+from anynats.errors import Closed, ConnectionError, Error, TimeoutError, WouldBlock  # noqa: F401
+
+__all__ = [
+    "Client",
+    "ConnectionState",
+    "Event",
+    "Headers",
+    "Message",
+    "Subscription",
+    "connect",
+]
+_MOST_IN_A_ROW = 64  # messages of one loop, then other greenlets have their turn
+_READ = 1  # for loop.io
+
+
+class Subscription(_surface.Subscription):
+    __doc__ = _surface.Subscription.__doc__
+    _client: "Client"
+
+    def _next(self, timeout: Any) -> Message:
+        if timeout is not None:
+            _native.seconds(timeout, "timeout")
+        message = self._queue.try_next()
+        if message is None:
+            message = self._client._run(self._queue.start_next, timeout)
+        return message  # type: ignore[no-any-return]
+
+    def _run(self, start: Any, *args: Any) -> Any:
+        return self._client._run(start, *args)
+
+    def __iter__(self) -> Iterator[Message]:
+        return _Iterator(self)
+
+
+class _Iterator:
+    """No generator: that would be over after the first gevent.Timeout."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._iterator = subscription._queue.iterator()
+        self._in_a_row = 0
+
+    def __iter__(self) -> "_Iterator":
+        return self
+
+    def __next__(self) -> Message:
+        self._in_a_row += 1
+        if self._in_a_row >= _MOST_IN_A_ROW:
+            self._in_a_row = 0
+            gevent.sleep(0)
+        message = self._iterator.try_next()
+        if message is not None:
+            return message  # type: ignore[no-any-return]
+        self._in_a_row = 0
+        try:
+            return self._subscription._run(self._iterator.start_next)  # type: ignore[no-any-return]
+        except Closed:
+            if self._subscription._queue.failed:
+                raise
+        raise StopIteration
+
+
+class Client(_surface.Client):
+    __doc__ = _surface.Client.__doc__
+
+    @classmethod
+    def _of(cls, native: Any) -> "Client":
+        self = cls()
+        self._native = native
+        self._places: dict[Any, _Place] = {}  # by hub
+        self._greenlets: set[Any] = set()  # those of callbacks
+        self._closing = False
+        return self
+
+    def publish(
+        self, subject: str, payload: Any = b"", *, reply: Any = None, headers: Any = None
+    ) -> None:
+        while True:
+            try:
+                self._native.publish_nowait(subject, payload, reply=reply, headers=headers)
+            except WouldBlock:
+                self._run(self._native.room)
+            else:
+                return
+
+    publish.__doc__ = _surface.Client.publish.__doc__
+
+    def _run(self, start: Any, *args: Any) -> Any:
+        operation = start(*args)
+        if not operation.done():
+            try:
+                self._place().wait(operation)
+            except BaseException:
+                operation.cancel()
+                raise
+        return operation.result()
+
+    def _place(self) -> "_Place":
+        hub = gevent.get_hub()
+        place = self._places.get(hub)
+        if place is None:
+            for gone in [known for known in self._places if known.dead]:
+                del self._places[gone]
+            place = self._places[hub] = _Place(self._native, hub)
+        return place
+
+    def _open(self, callback: Any, start: Any, *args: Any) -> Subscription:
+        subscription = Subscription()
+        subscription._queue = start(*args)
+        subscription._client = self
+        if callback is not None:
+            self._spawn(self._call_back, subscription, callback)
+        return subscription
+
+    def close(self) -> None:
+        self._closing = True
+        super().close()
+        gevent.joinall(self._greenlets - {gevent.getcurrent()})
+
+    def _spawn(self, function: Callable[..., None], *args: Any) -> None:
+        greenlet = gevent.spawn(function, *args)
+        self._greenlets.add(greenlet)
+        greenlet.link(self._greenlets.discard)
+
+    def _call_back(self, subscription: Subscription, callback: Callable[[Message], Any]) -> None:
+        try:
+            for message in subscription:
+                if self._closing:
+                    return
+                self._call(callback, message, subscription.subject)
+        except Closed:
+            pass
+
+    def _tell_events(self, callback: Callable[[Event], Any]) -> None:
+        kind = None
+        while kind != "closed":
+            event = self.next_event()
+            if event is None:
+                self._run(self._native.event)
+            else:
+                kind = event.kind
+                self._call(callback, event, None)
+
+    def _call(self, callback: Callable[[Any], Any], argument: Any, subject: str | None) -> None:
+        try:
+            callback(argument)
+        except Exception as error:
+            _callbacks.failed(self._native, subject, error)
+
+
+class _Place:
+    """A client's place in one hub: who waits there."""
+
+    def __init__(self, native: Any, hub: Any) -> None:
+        self._hub = hub
+        self._seat = _native.Seat(native)
+        self._watcher = hub.loop.io(self._seat.fileno(), _READ)
+        self._waiting: dict[int, Any] = {}  # token -> the Waiter of a greenlet
+        self._tokens = itertools.count(1)
+        self._will_flush = False
+
+    def wait(self, operation: Any) -> None:
+        """Let others run until `operation` is done."""
+        token = next(self._tokens)
+        waiter = self._waiting[token] = Waiter(self._hub)
+        try:
+            if len(self._waiting) == 1:
+                self._watcher.start(self._turn)
+            if self._seat.notify_done(operation, token) and not self._will_flush:
+                self._will_flush = True
+                self._hub.loop.run_callback(self._flush)
+            waiter.get()
+        finally:
+            del self._waiting[token]
+            self._seat.forget(token)
+            if not self._waiting:
+                self._watcher.stop()
+
+    def _turn(self) -> None:
+        for token in self._seat.turn():
+            if token in self._waiting:
+                self._waiting[token].switch(None)
+
+    def _flush(self) -> None:
+        self._will_flush = False
+        self._seat.flush()
+
+
+@functools.wraps(_surface.connect)
+def connect(
+    servers: Any = "nats://127.0.0.1:4222", *, on_event: Any = None, **options: Any
+) -> Client:
+    native_options = _face.native_options(servers, options)
+    client = Client._of(_native.ThreadsClient(native_options, never_blocks=True))
+    if on_event is not None:
+        client._spawn(client._tell_events, on_event)
+    client._run(client._native.connect)
+    return client

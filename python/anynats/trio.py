@@ -1,0 +1,65 @@
+"""NATS on trio: the same words as in anynats, with `await`.
+
+    import anynats.trio
+
+    async with anynats.trio.connect("nats://127.0.0.1:4222") as nc:
+        async with nc.subscribe("greet.*") as sub:
+            await nc.publish("greet.joe", b"hello")
+            print((await sub.next(timeout=1)).payload)
+
+The tasks that wait read the socket, one of them for all; while none waits, a background thread
+sends, answers pings and keeps deadlines. Everything that is awaited is a checkpoint: it looks for
+cancellation, and after 64 messages or publishes in a row others have their turn. A cancelled await
+loses no message. Callbacks run in the nursery that `async with connect()` opens; `await connect()`
+has none. A client belongs to the trio.run it was made in.
+"""
+
+import functools
+from typing import Any
+
+try:
+    import trio
+except ImportError as error:
+    raise ImportError("anynats.trio needs trio: pip install 'anynats[trio]'") from error
+
+from anynats import _surface, _tasks
+from anynats._events import ConnectionState, Event
+from anynats._headers import Headers
+from anynats._native import Message
+from anynats.errors import *  # noqa: F403
+from anynats.errors import ConnectionError, Error, TimeoutError  # noqa: F401
+
+__all__ = [
+    "Client",
+    "ConnectionState",
+    "Event",
+    "Headers",
+    "Message",
+    "Subscription",
+    "connect",
+]
+
+
+class Subscription(_tasks.Subscription):
+    __doc__ = _surface.Subscription.__doc__
+
+
+class Client(_tasks.Client):
+    __doc__ = _surface.Client.__doc__
+    _subscription = Subscription
+    _loop = _tasks.Loop(
+        name="trio",
+        event=trio.Event,
+        wait_readable=trio.lowlevel.wait_readable,
+        checkpoint=trio.lowlevel.checkpoint,
+        checkpoint_if_cancelled=trio.lowlevel.checkpoint_if_cancelled,
+        current=trio.lowlevel.current_trio_token,
+        group=trio.open_nursery,
+    )
+
+
+@functools.wraps(_surface.connect)
+def connect(
+    servers: Any = "nats://127.0.0.1:4222", *, on_event: Any = None, **options: Any
+) -> _tasks.Connecting:
+    return _tasks.Connecting(Client(), servers, on_event, options)
