@@ -115,6 +115,9 @@ def test_coroutine_parameters(tmp_path: Path, text: str, parameter: str) -> None
     [
         ("python/anynats/a.py", "print(1)", "5: the library never prints"),
         ("python/anynats/server.py", "def f():\n    print(1)", "6: the library never prints"),
+        ("python/anynats/_a.py", "from trio import lowlevel", "5: trio is for its own face"),
+        ("python/anynats/gevent.py", "def f():\n    return anynats.trio", ""),
+        ("python/anynats/a.py", "x = anynats.asyncio.connect()", "5: asyncio is for its own face"),
         ("tests/python/a.py", "time.sleep(1)", "5: a sleep in a test needs a comment"),
         ("tests/python/a.py", "# why:\ntime.sleep(1)", "6: a sleep in a test needs a comment"),
         ("tools/a.py", "x = '" + "x" * 99 + "'", "5: 105 columns, more than 100"),

@@ -78,6 +78,8 @@ SLEEPS = r"\btime\.sleep\s*\(|\bsleep_(for|until)\s*\(|\busleep\s*\(|\basyncio\.
 MARKS = r"\b(TO[D]O|FIX[M]E|X[X]X)\b"  # written so that this file does not match itself
 MACHINE_PATHS = r"(?<![\w.~-])/(w[o]rk|r[o]ot|h[o]me)/"
 
+# What Python programs wait with. compat stands in for modules that name them.
+LOOPS = frozenset(("asyncio", "uvloop", "trio", "anyio", "gevent", "tornado"))
 COLUMNS = 100
 NOTE_LINES, WALL_LINES = 350, 800
 PROGRAM = {*CXX, ".py", ".pyi"}
@@ -162,6 +164,23 @@ def check_calls(source: Source) -> Iterator[Breach]:
         yield from check_prints(source)
 
 
+def check_loops(source: Source) -> Iterator[Breach]:
+    """A way of waiting is one file: outside of it nothing of ours names its loop."""
+    package, _, name = source.path.rpartition("/")
+    if package != "python/anynats" or source.suffix != ".py" or Path(name).stem in LOOPS:
+        return
+    for node in ast.walk(ast.parse(source.text)):
+        named = (
+            {alias.name.partition(".")[0] for alias in node.names}
+            if isinstance(node, ast.Import)
+            else {(node.module or "").partition(".")[0]}
+            if isinstance(node, ast.ImportFrom)
+            else {getattr(node, "id", None), getattr(node, "attr", None)}
+        )
+        for loop in sorted(LOOPS & named):
+            yield node.lineno, f"{loop} is for its own face"  # type: ignore[attr-defined]
+
+
 def check_prints(source: Source) -> Iterator[Breach]:
     allowed: set[int] = set()
     tree = ast.parse(source.text)
@@ -239,6 +258,7 @@ RULES: tuple[Callable[[Source], Iterator[Breach]], ...] = (
     check_opening,
     check_fences,
     check_names,
+    check_loops,
 )
 
 

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from anynats import _async, _face, _native
+from anynats import _async, _face, _native, _surface
 from anynats._async import Opening
 from anynats._native import Message
 from anynats.errors import UsageError
@@ -92,6 +92,8 @@ class Client(_async.Client):
         while native.publish_in_row(subject, payload, reply, headers) is None:
             await self._run(native.room)
             native.grant(1)
+
+    publish.__doc__ = _surface.Client.publish.__doc__
 
     def _told(self) -> None:
         try:

@@ -159,6 +159,7 @@ nb::dict counters(Self& self) {
     out["content_errors"] = all.content_errors;
     out["rejected_calls"] = all.rejected_calls;
     out["events_left_out"] = all.events_left_out;
+    out["callback_errors"] = all.callback_errors;
     return out;
 }
 

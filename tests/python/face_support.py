@@ -7,6 +7,7 @@ operation is done. uvloop is asyncio on another loop, anyio is tried on asyncio'
 """
 
 import asyncio
+import contextlib
 import importlib
 import select
 import socket
@@ -227,6 +228,25 @@ class Face:
                 raise
             return SansIoProxy(driver.session, driver)
         return await self.module.connect(servers, **options)
+
+    @contextlib.asynccontextmanager
+    async def open(self, servers: Any, **options: Any) -> AsyncIterator[Any]:
+        """Connect for the time of a block, with what callbacks need."""
+        if self.name in PLAIN or self.name == "sansio":
+            client = await self.connect(servers, **options)
+            try:
+                yield client
+            finally:
+                await client.close()
+        else:
+            async with self.module.connect(servers, **options) as client:
+                yield client
+
+    def callback(self, function: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable[..., Any]:
+        """What this face calls back for a coroutine function."""
+        if self.name not in PLAIN:
+            return function
+        return lambda argument: run_blocking(function(argument))
 
     def run(self, body: Coroutine[Any, Any, None]) -> None:
         """Run a test's body to its end."""

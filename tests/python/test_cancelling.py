@@ -17,7 +17,7 @@ MOST_UNREAD = 100
 
 
 class Storm:
-    """What is sent, cancelled and seen; send() and wants_cancel() are for whoever makes the weather."""
+    """What is sent, cancelled and seen; whoever makes the weather calls send(), wants_cancel()."""
 
     def __init__(self, nc: Any, subject: str, most: int = CANCELS) -> None:
         seed = int.from_bytes(os.urandom(4), "big")
