@@ -91,7 +91,11 @@ INSTALL = install("release", "RelWithDebInfo")
 BUILD = Stage("build", [*build("release"), INSTALL], 900)
 DEMO_BUILD = Stage("build", [*build("release", "anynats_demo _native"), INSTALL], 900)
 CXX_TESTS = Stage("c++ tests", [ctest("build/release")])
-PYTHON_TESTS = Stage("python tests", [pytest("tests/python")])
+WAYS = "build/ways.json"  # what ran on which way of waiting
+PYTHON_TESTS = Stage(
+    "python tests",
+    [pytest(f"tests/python --ways {WAYS}"), f"{PYTHON} tools/ways.py check {WAYS}"],
+)
 TYPING = Stage(
     "typing",
     [

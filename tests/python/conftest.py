@@ -6,15 +6,27 @@ ANYNATS_FACE=asyncio runs the common bodies on that face alone.
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from face_support import Face
+from ways_plugin import Ways
 
 import anynats
 from anynats.server import Server
 
 FACES = ("blocking", "asyncio", "uvloop", "trio", "anyio", "gevent", "sansio")
 NEEDS = {"uvloop": "uvloop", "trio": "trio", "anyio": "anyio", "gevent": "gevent"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--ways", type=Path, help="write what ran on which way of waiting there")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "not_on(*faces, why): makes no sense on these faces")
+    if file := config.getoption("--ways"):
+        config.pluginmanager.register(Ways(file))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -24,6 +36,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if metafunc.definition.path.parent.name == "network":
             # To a network these are what the others are.
             faces = [name for name in faces if name in ("blocking", "asyncio", "sansio")]
+        if mark := metafunc.definition.get_closest_marker("not_on"):
+            faces = [name for name in faces if name not in mark.args]
         metafunc.parametrize("face", faces, indirect=True)
 
 

@@ -9,11 +9,7 @@ from face_support import Face
 
 import anynats
 
-
-@pytest.fixture(autouse=True)
-def _faces_with_callbacks(face: Face) -> None:
-    if face.name == "sansio":
-        pytest.skip("nobody runs callbacks for a bare session")
+pytestmark = pytest.mark.not_on("sansio", why="nobody runs callbacks for a bare session")
 
 
 def test_each_message_in_order(face: Face, url: str) -> None:
