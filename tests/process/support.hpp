@@ -13,6 +13,7 @@
 
 #include <anynats/anynats.hpp>
 
+#include "../support/echo_server.hpp"
 #include "../support/waiting.hpp"
 
 namespace process_test {
@@ -49,11 +50,15 @@ private:
     rlim_t files_ = 0;
 };
 
-/// Run `body` in a child. Its exit code; 100 when it returned without a failure, 101 with one, 102
-/// when it threw; minus a signal's number. It has so many seconds.
+inline constexpr int well = 100;
+
+/// Run `body` in a child. Its exit code; `well` when it returned without a failure, 101 with one,
+/// 102 when it threw; minus a signal's number. It has so many seconds.
 inline int in_child(const std::function<void()>& body, unsigned seconds = 20) {
     std::fflush(nullptr);
+    EchoServer::at_work.lock();
     const pid_t pid = ::fork();
+    EchoServer::at_work.unlock();
     if (pid == 0) {
         ::alarm(seconds);
         try {
@@ -62,7 +67,7 @@ inline int in_child(const std::function<void()>& body, unsigned seconds = 20) {
             std::fprintf(stderr, "child: %s\n", error.what());
             ::_exit(102);
         }
-        ::_exit(testing::Test::HasFailure() ? 101 : 100);
+        ::_exit(testing::Test::HasFailure() ? 101 : well);
     }
     int status = 0;
     ::waitpid(pid, &status, 0);

@@ -50,6 +50,7 @@ public:
         }
         port_ = ntohs(where.sin_port);
         thread_ = std::thread([this] { run(); });
+        tid_.wait(0);
     }
     ~EchoServer() {
         stopping_ = true;
@@ -82,6 +83,10 @@ public:
         poke();
     }
 
+    /// Held while a server's thread does anything but wait. Who forks holds it meanwhile: a child of
+    /// a process with ASan waits for ever when another thread was allocating (GCC 12).
+    static inline std::mutex at_work;
+
     /// The number of the server's thread, for those who count what threads do.
     int tid() const { return tid_; }
     std::uint64_t pongs() const { return pongs_; }
@@ -107,7 +112,9 @@ private:
     }
 
     void run() {
+        std::unique_lock<std::mutex> working(at_work);
         tid_ = static_cast<int>(::syscall(SYS_gettid));
+        tid_.notify_all();
         while (!stopping_) {
             std::vector<pollfd> fds{{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
             for (const Peer& peer : peers_) {
@@ -115,7 +122,9 @@ private:
                 if (!peer.out.empty()) what |= POLLOUT;
                 fds.push_back({peer.fd, what, 0});
             }
+            working.unlock();
             ::poll(fds.data(), fds.size(), -1);
+            working.lock();
             std::size_t i = 2;
             for (Peer& peer : peers_) {
                 if (fds[i++].revents & (POLLIN | POLLHUP | POLLERR)) receive(peer);
