@@ -36,8 +36,6 @@ bool Session::State::gather(SubscriptionState& sub, const Message& message) {
 void Session::State::stop_gathering(SubscriptionState& sub, std::optional<Error> why) noexcept {
     if (sub.ended) return;
     const std::shared_ptr<SubscriptionState> keep = subscriptions.share(sub);
-    sub.gathering->ListHook::unlink();
-    sub.gathering->disarm();
     try {
         if (up()) encode_unsubscribe(outbound.pending(), sub.sid, 0);
     } catch (const std::bad_alloc&) {  // what still comes is for nobody, which is counted
@@ -61,6 +59,20 @@ void Session::State::disconnect_gatherings(bool moves, const Error& error) noexc
     }
 }
 
+/// The server refuses what is published on `subject`, or with that reply: no reply can come.
+void Session::State::forbid_gatherings(std::string_view subject, const Error& error) noexcept {
+    gatherings.for_each([&](Gathering& one) {
+        if (one.subject == subject || one.sub.subject == subject) stop_gathering(one.sub, error);
+    });
+}
+
+/// The replies to a request that was dropped instead of sent (drop_unwelcome).
+void Session::State::stop_refused_gatherings(const Error& error) noexcept {
+    gatherings.for_each([&](Gathering& one) {
+        if (one.refused) stop_gathering(one.sub, error);
+    });
+}
+
 Result<std::shared_ptr<SubscriptionState>> Session::request_many(std::string_view subject,
                                                                  std::string_view payload,
                                                                  const RequestManyOptions& options,
@@ -73,7 +85,7 @@ Result<std::shared_ptr<SubscriptionState>> Session::request_many(std::string_vie
     sub->policy = s.options.slow_consumer;
     sub->limit = options.max_messages;
     try {
-        sub->gathering = std::make_unique<Gathering>(s, *sub);
+        sub->gathering = std::make_unique<Gathering>(s, *sub, subject);
         Gathering& gathering = *sub->gathering;
         gathering.deadline = after(s.now, options.timeout.value_or(s.options.request_timeout));
         gathering.stall = options.stall;

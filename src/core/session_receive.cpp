@@ -249,6 +249,9 @@ std::uint64_t Session::State::forbid(const ServerErrorMeaning& meaning, const Er
         meaning.subject.substr(0, inbox_root.size()) == inbox_root) {
         replies.fail_token(meaning.subject.substr(inbox_root.size()), error);
     }
+    if (meaning.about == About::publish || meaning.about == About::reply) {
+        forbid_gatherings(meaning.subject, error);
+    }
     if (meaning.about != About::subscription) return 0;
     SubscriptionState* sub = meaning.sid ? subscriptions.find(meaning.sid)
                                          : subscriptions.find_first(meaning.subject, meaning.queue);

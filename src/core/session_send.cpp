@@ -165,10 +165,12 @@ void Session::State::drop_unwelcome() noexcept {
         if (!inbox_root.empty() && reply.starts_with(inbox_root)) {
             replies.fail_token(reply.substr(inbox_root.size()), *why);
         }
+        gatherings.for_each([&](Gathering& one) { one.refused |= one.sub.subject == reply; });
         return true;
     });
     if (!why) return;
     counters.lost_publishes += dropped;
+    stop_refused_gatherings(*why);
     tell({Event::Kind::error, server_shown(), std::move(why), 0});
 }
 

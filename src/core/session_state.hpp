@@ -102,6 +102,8 @@ struct Session::State {
     bool gather(SubscriptionState& sub, const Message& message);
     void stop_gathering(SubscriptionState& sub, std::optional<Error> why) noexcept;
     void disconnect_gatherings(bool moves, const Error& error) noexcept;
+    void forbid_gatherings(std::string_view subject, const Error& error) noexcept;
+    void stop_refused_gatherings(const Error& error) noexcept;
 
     // session_receive.cpp: what the server says
     void parse();

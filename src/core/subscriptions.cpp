@@ -122,6 +122,7 @@ void Subscriptions::end(SubscriptionState& sub, std::optional<Error> why) noexce
     if (sub.ended) return;
     sub.ended = true;
     sub.end = std::move(why);
+    if (sub.gathering) sub.gathering->stop();
     news_.push_back(sub);
 }
 

@@ -105,7 +105,9 @@ TEST(RequestMany, FailsWithTheConnectionUnlessToldOtherwise) {
         asked.reply("1");
         asked.world.eof();
         ASSERT_EQ(asked.replies->ended, fail);
-        if (fail) EXPECT_EQ(asked.replies->end->code(), ErrorCode::disconnected);
+        if (fail) {
+            EXPECT_EQ(asked.replies->end->code(), ErrorCode::disconnected);
+        }
         asked.world.lines();
         asked.world.connect();
         if (!fail) asked.reply("2");
@@ -123,6 +125,42 @@ TEST(RequestMany, ARefusedRequestLeavesNothing) {
     EXPECT_EQ(world.inner().subscriptions.size(), 0u);
     EXPECT_TRUE(world.inner().gatherings.empty());
     EXPECT_EQ(world.inner().timers.size(), 0u);
+}
+
+TEST(RequestMany, EndsWhenTheServerForbidsIt) {
+    for (const bool by_reply : {false, true}) {
+        Asked asked({.timeout = 5s});
+        const std::string& inbox = asked.replies->subject;
+        const std::string what = by_reply ? "Publish with Reply of \"" + inbox : "Publish to \"svc";
+        asked.world.server("-ERR 'Permissions Violation for " + what + "\"'\r\n");
+        ASSERT_TRUE(asked.replies->ended && asked.replies->end) << what;
+        EXPECT_EQ(asked.replies->end->code(), ErrorCode::permission_violation);
+        EXPECT_EQ(asked.world.inner().timers.size(), 0u);
+    }
+}
+
+TEST(RequestMany, EndsWhenTheNextServerCannotTakeTheRequest) {
+    Options options = one_server();
+    options.fail_requests_on_disconnect = false;
+    World world(options);
+    world.connect();
+    world.after(2s);
+    world.eof();
+    auto replies = world.session().request_many("svc", std::string(200, 'x')).value();
+    world.server("INFO {\"max_payload\":100}\r\n");
+    world.server("PONG\r\n");
+    ASSERT_TRUE(replies->ended && replies->end);
+    EXPECT_EQ(replies->end->code(), ErrorCode::max_payload);
+    EXPECT_EQ(world.inner().timers.size(), 0u);
+}
+
+TEST(RequestMany, WaitsForNothingMoreWhenTheSubscriptionIsRefused) {
+    Asked asked({.timeout = 5s});
+    const std::string& inbox = asked.replies->subject;
+    asked.world.server("-ERR 'Permissions Violation for Subscription to \"" + inbox + "\"'\r\n");
+    ASSERT_TRUE(asked.replies->ended && asked.replies->end);
+    EXPECT_EQ(asked.world.inner().timers.size(), 0u);
+    EXPECT_TRUE(asked.world.inner().gatherings.empty());
 }
 
 TEST(RequestMany, DroppedItStops) {
