@@ -14,8 +14,6 @@
 namespace process_test {
 namespace {
 
-constexpr int well = 100;  // see in_child
-
 Options options_for(const EchoServer& server) {
     Options options;
     options.servers = {server.url()};

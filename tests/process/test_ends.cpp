@@ -12,8 +12,6 @@
 namespace process_test {
 namespace {
 
-constexpr int well = 100;  // see in_child
-
 /// Ends its client in its destructor, as an object of static storage does after main.
 struct Closing {
     std::optional<Client> nc;

@@ -54,6 +54,12 @@ struct Wire {
 /// a user's are not.
 inline std::function<void(bool)> inside;
 
+inline Options one_server() {
+    Options options;
+    options.servers = {"nats://s1:4001"};
+    return options;
+}
+
 class World {
 public:
     enum class Dial { accept, hold, refuse };

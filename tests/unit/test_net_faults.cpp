@@ -65,7 +65,7 @@ SysOps failing_table() {
 
 /// Connect, subscribe, receive, publish, lose the connection, do it again, close. Returns what went
 /// wrong: empty when everything was done.
-std::string converse(const std::string& host) {
+std::string live_through(const std::string& host) {
     Server server;
     server.on_line = [](Peer& peer, std::string_view line) {
         if (line.starts_with("SUB a")) peer.to_send += "MSG a 1 2\r\nhi\r\n";
@@ -108,7 +108,7 @@ std::string converse(const std::string& host) {
 
 TEST(NetFaults, EachSystemCallMayFail) {
     static const SysOps table = failing_table();
-    ASSERT_EQ(converse("localhost"), "");  // starts the resolver's thread, whatever else is open
+    ASSERT_EQ(live_through("localhost"), "");  // starts the resolver's thread, whatever else is open
     const std::size_t before = open_descriptors();
     for (const char* host : {"127.0.0.1", "localhost"}) {
         for (const int error : {EMFILE, ENOMEM, ECONNRESET, ENETUNREACH, EINTR, EAGAIN}) {
@@ -119,7 +119,7 @@ TEST(NetFaults, EachSystemCallMayFail) {
                 fired = 0;
                 countdown = step;
                 const SysScope scope(table);
-                refused += !converse(host).empty();
+                refused += !live_through(host).empty();
                 ASSERT_EQ(open_descriptors(), before) << errno_text(error) << " at " << step;
             } while (fired && !::testing::Test::HasFailure());
             EXPECT_GT(step, 20);
@@ -143,7 +143,7 @@ TEST(NetFaults, EachTransferMayBeOneByte) {
     table.sendmsg = send_one;
     table.recv = receive_one;
     const SysScope scope(table);
-    EXPECT_EQ(converse("127.0.0.1"), "");
+    EXPECT_EQ(live_through("127.0.0.1"), "");
 }
 
 }  // namespace

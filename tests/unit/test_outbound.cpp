@@ -19,14 +19,14 @@ std::string text_of(const Outbound& out) {
     return std::string(parts[0]) + std::string(parts[1]);
 }
 
-struct Frame {
+struct Encoded {
     std::string bytes;
     bool publish;
 };
 
 /// Some of each kind; payloads that look like frames.
-std::vector<Frame> frames() {
-    std::vector<Frame> all;
+std::vector<Encoded> frames() {
+    std::vector<Encoded> all;
     const auto add = [&](bool publish, auto encode) {
         Bytes bytes;
         encode(bytes);
@@ -58,16 +58,16 @@ TEST(Outbound, NothingIsSentBeforeItIsOpened) {
 }
 
 TEST(Outbound, ABreakKeepsExactlyThePublishesThatWereNotBegun) {
-    const std::vector<Frame> all = frames();
+    const std::vector<Encoded> all = frames();
     std::string stream;
-    for (const Frame& frame : all) stream += frame.bytes;
+    for (const Encoded& frame : all) stream += frame.bytes;
     const std::string opening = "CONNECT {}\r\nPING\r\nSUB s.> q 1\r\n";
     std::mt19937 random(1);
     for (std::size_t cut = 0; cut <= opening.size() + stream.size(); ++cut) {
         for (int split = 0; split < 4; ++split) {
             Outbound out;
             out.opening().append(opening);
-            for (const Frame& frame : all) out.pending().append(frame.bytes);
+            for (const Encoded& frame : all) out.pending().append(frame.bytes);
             out.open(true);
             for (std::size_t sent = 0; sent < cut;) {
                 const std::size_t most = split == 0 ? 1 : split == 1 ? cut : 1 + random() % 17;
@@ -77,7 +77,7 @@ TEST(Outbound, ABreakKeepsExactlyThePublishesThatWereNotBegun) {
             }
             std::string kept;
             std::size_t lost = 0, waiting = 0, at = opening.size();
-            for (const Frame& frame : all) {
+            for (const Encoded& frame : all) {
                 if (at >= cut) {
                     if (frame.publish) kept += frame.bytes;
                     waiting += frame.publish;

@@ -7,12 +7,6 @@ using namespace script;
 
 namespace {
 
-Options one_server() {
-    Options options;
-    options.servers = {"nats://s1:4001"};
-    return options;
-}
-
 Options three_servers() {
     Options options;
     options.servers = {"nats://s1:4001,nats://s2:4002", "nats://s3:4003"};

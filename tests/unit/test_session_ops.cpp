@@ -10,12 +10,6 @@ using namespace script;
 
 namespace {
 
-Options one_server() {
-    Options options;
-    options.servers = {"nats://s1:4001"};
-    return options;
-}
-
 template <class T>
 std::string outcome(const std::shared_ptr<ResultState<T>>& operation) {
     if (!operation->done()) return "open";
