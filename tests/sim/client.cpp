@@ -78,6 +78,9 @@ void Client::act() {
             case Action::Kind::authenticate:
                 authenticate(action);
                 break;
+            case Action::Kind::choose_server:
+                choose(action);
+                break;
             case Action::Kind::close:
                 if (!wire_ || wire_->epoch != action.epoch) break;
                 wire_->leave();
@@ -106,6 +109,33 @@ void Client::authenticate(const Action& action) {
     if (how != Login::later) return answer(how == Login::at_once);
     world_.clock.after(world_.dice.duration(1ms, 8s), [this, answer] {
         answer(true);
+        turn();
+    });
+}
+
+/// The user's choice of the next server, which may come late, not at all, or be none of them.
+void Client::choose(const Action& action) {
+    static constexpr std::string_view names[] = {"at once", "later", "never", "beyond"};
+    oracle.may_choose(action);
+    world_.coverage.count("choice", names[static_cast<std::size_t>(choice)]);
+    if (choice == Choice::never || action.servers.empty()) return;
+    std::size_t index = world_.dice.below(action.servers.size());
+    std::string place = place_of(action.servers[index].url);
+    if (spoiler.mutant() == Mutant::other_choice) index = (index + 1) % action.servers.size();
+    if (choice == Choice::beyond) {
+        index = action.servers.size();
+        place.clear();
+    }
+    const Duration wait = world_.dice.one_in(2) ? 0ms : world_.dice.duration(1ms, 4s);
+    const auto answer = [this, index, place, wait, epoch = action.epoch] {
+        oracle.chooses(epoch, place, wait);
+        session.server_chosen(epoch, index, wait, world_.clock.now());
+        oracle.input();
+        oracle.look();
+    };
+    if (choice != Choice::later) return answer();
+    world_.clock.after(world_.dice.duration(1ms, 8s), [this, answer] {
+        answer();
         turn();
     });
 }
@@ -203,7 +233,8 @@ void Client::stale_inputs() {
     session.auth_failed(old, Error(ErrorCode::authorization_error, "late"), now);
     session.receive_eof(old, now);
     session.transport_down(0, Error(ErrorCode::disconnected, "late"), now);
-    oracle.stale_input(6);
+    session.server_chosen(0, 0, {}, now);
+    oracle.stale_input(7);
     world_.verdict.require(Invariant::I04, seen() == before, "late inputs change the session");
 }
 

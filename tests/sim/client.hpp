@@ -36,11 +36,13 @@ public:
     Spoiler spoiler;
     Hash outcome;  // what the user saw
     enum class Login { at_once, later, failed } login = Login::at_once;
+    enum class Choice { at_once, later, never, beyond } choice = Choice::at_once;
     Wire* wire() { return wire_; }
 
 private:
     void act();
     void authenticate(const anynats::Action& action);
+    void choose(const anynats::Action& action);
     bool write();
     void events();
 

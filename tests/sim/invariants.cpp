@@ -42,11 +42,14 @@ void Oracle::judge_publish(const ClientFrame& frame, const Accepted& wanted) {
             frame.subject() == content.subject && reply_good && frame.headers == content.headers &&
                 frame.payload == content.payload,
             "a publish was altered", wanted.id);
+    const bool one_of_many = std::any_of(subs.begin(), subs.end(), [&](const auto& entry) {
+        return entry.second.replies && !entry.second.ended && entry.second.subject == reply;
+    });
     const bool waited_for =
         std::any_of(operations.begin(), operations.end(), [&](const KnownOperation& operation) {
             return operation.subject == content.subject && !operation.forbidden;
         });
-    if (!wanted.request || !waited_for) return;
+    if (!one_of_many && (!wanted.request || !waited_for)) return;
     const bool heard = std::any_of(
         announced_.subs.begin(), announced_.subs.end(),
         [&](const auto& entry) { return script::matches(entry.second.subject, reply); });
@@ -95,9 +98,11 @@ void Oracle::judge_subscriptions() {
                 sub.held.size());
         require(Invariant::I10, state.received == sub.received && state.dropped == sub.dropped,
                 "a subscription counts otherwise", state.received, sub.received);
-        const Invariant why = sub.draining ? Invariant::I23
-                              : sub.limit  ? Invariant::I12
-                                           : Invariant::I13;
+        if (sub.replies) judge_replies(sub);
+        const Invariant why = sub.draining  ? Invariant::I23
+                              : sub.replies ? Invariant::I14
+                              : sub.limit   ? Invariant::I12
+                                            : Invariant::I13;
         require(why, state.ended == sub.ended, "a subscription ended, or did not", sid);
         if (sub.limit) {
             require(Invariant::I12, sub.received <= std::max(sub.limit, *sub.limits.rbegin()),
@@ -111,6 +116,11 @@ void Oracle::judge_subscriptions() {
 
 // --- I14, I15, I17: operations ------------------------------------------------------------------
 
+/// A drain of everything waits for two timers, one after the other.
+Duration Oracle::lateness_of(const KnownOperation& operation) const {
+    return operation.kind == KnownOperation::Kind::drain_all ? 2 * lateness : lateness;
+}
+
 void Oracle::judge_operations() {
     learn_of_late_drains();
     for (std::size_t i = 0; i < operations.size();) {
@@ -120,10 +130,9 @@ void Oracle::judge_operations() {
             operations.erase(operations.begin() + static_cast<std::ptrdiff_t>(i));
             continue;
         }
-        require(
-            Invariant::I17,
-            operation.deadline == anynats::never || clock_.now() <= operation.deadline + lateness,
-            "an operation outlives its deadline");
+        const Duration allowed = lateness_of(operation);
+        require(Invariant::I17, clock_.now() <= anynats::after(operation.deadline, allowed),
+                "an operation outlives its deadline", static_cast<std::uint64_t>(operation.kind));
         const bool request = operation.kind == KnownOperation::Kind::request;
         require(Invariant::I14, !request || !(operation.answer || operation.forbidden),
                 "a request waits though its answer came: " + operation.subject);
@@ -144,7 +153,8 @@ void Oracle::judge_ending(const KnownOperation& operation) {
     const bool late = error && error->code() == ErrorCode::timeout_error;
     require(Invariant::I17, !late || clock_.now() >= operation.earliest,
             "an operation timed out too early");
-    require(Invariant::I17, clock_.now() <= anynats::after(operation.deadline, lateness),
+    require(Invariant::I17,
+            clock_.now() <= anynats::after(operation.deadline, lateness_of(operation)),
             "an operation ended too late");
     const bool cancelled = error && error->code() == ErrorCode::cancelled;
     require(Invariant::I14, !cancelled || operation.cancelled, "cancelled by nobody");
@@ -228,38 +238,9 @@ void Oracle::judge_connection() {
         require(Invariant::I18, now <= dialed_at_ + options_.connect_timeout + lateness,
                 "an attempt takes longer than connect_timeout");
     } else {
-        require(Invariant::I18, now <= idle_since_ + options_.reconnect_wait_max + lateness,
+        require(Invariant::I18, now <= dial_by_ + lateness,
                 "the next attempt is waited for too long");
     }
-}
-
-void Oracle::judge_dial(const std::string& place) {
-    Place& known = places_[place];
-    require(Invariant::I18,
-            forced_ || known.failed_at == Time::min() || clock_.now() >= known.failed_at + 1ms,
-            "a server that failed is tried again at once: " + place);
-    known.failed_at = Time::min();
-    std::map<std::string, std::uint64_t> others;
-    for (const anynats::Server& server : inner_.pool.servers()) {
-        if (server.discovered) continue;
-        const std::string other = server.url.host + ':' + std::to_string(server.url.port);
-        others[other] = server.attempts;
-        const auto before = known.others.find(other);
-        if (other == place || before == known.others.end()) continue;
-        require(Invariant::I18, server.attempts > before->second, "a server has no turn: " + other);
-    }
-    known.others = std::move(others);
-}
-
-// --- I22: the end -------------------------------------------------------------------------------
-
-void Oracle::judge_closing() {
-    const bool never_connected =
-        !ever_linked_ && !options_.retry_on_failed_connect && failures_ >= servers_;
-    const bool not_again = !options_.reconnect && losses_ > 0;
-    const bool too_often = options_.max_reconnects && inner_.pool.empty();
-    require(Invariant::I22, asked_to_close_ || never_connected || not_again || too_often,
-            "it gave up for no reason that is documented");
 }
 
 // --- I24, Q6: bounds and counters ---------------------------------------------------------------
@@ -273,8 +254,9 @@ void Oracle::judge_memory() {
             "the receive buffer grows beyond its limits", inner_.link->inbound.capacity());
     require(Invariant::I24, inner_.events.size() <= 1'024, "too many events wait");
     require(Invariant::I24, inner_.pool.servers().size() <= 1'000, "too many servers are known");
-    require(Invariant::I24, inner_.timers.size() <= operations.size(), "a timer of nobody",
-            inner_.timers.size(), operations.size());
+    const std::size_t waiting = operations.size() + count_replies();
+    require(Invariant::I24, inner_.timers.size() <= waiting, "a timer of nobody",
+            inner_.timers.size(), waiting);
     require(Invariant::I24, inner_.replies.open_count() <= operations.size(),
             "a reply that nobody waits for is awaited", inner_.replies.open_count());
 }

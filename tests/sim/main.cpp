@@ -57,7 +57,14 @@ Coverage expected_coverage() {
     for (const ErrorText& error : error_texts) coverage.expect("-ERR", error.text);
     for (const std::string_view text : other_errors) coverage.expect("-ERR", text);
     for (const auto& [from, to] : phase_changes) coverage.expect("phase", phase_change(from, to));
-    for (const char* wish : {"connect", "authenticate", "close"}) coverage.expect("wish", wish);
+    for (const char* wish : {"connect", "authenticate", "close", "choose_server"}) {
+        coverage.expect("wish", wish);
+    }
+    for (const char* how : {"at once", "later", "never", "beyond"}) coverage.expect("choice", how);
+    for (const char* end : {"time", "pause", "number", "empty one", "nobody there", "refusal",
+                            "disconnect", "close"}) {
+        coverage.expect("replies end", end);
+    }
     for (const char* event : {"connected", "disconnected", "reconnected", "discovered_servers",
                               "lame_duck", "slow_consumer", "error", "closed"}) {
         coverage.expect("event", event);

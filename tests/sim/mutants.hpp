@@ -40,6 +40,9 @@ enum class Mutant {
     late_timers,
     hasty_drain,
     old_bytes,
+    endless_replies,
+    old_pool,
+    other_choice,
 };
 
 struct MutantRow {
@@ -73,6 +76,9 @@ inline constexpr MutantRow mutants[] = {
     {Mutant::late_timers, "deadlines are looked at too late", Invariant::I17},
     {Mutant::hasty_drain, "a drain does not wait for its fence", Invariant::I23},
     {Mutant::old_bytes, "bytes of an old connection are taken", Invariant::I04},
+    {Mutant::endless_replies, "replies are waited for beyond their time", Invariant::I17},
+    {Mutant::old_pool, "a new pool is not taken", Invariant::I18},
+    {Mutant::other_choice, "the server that was chosen is not dialed", Invariant::I18},
 };
 
 /// The options that a session with the planted bug has, where its judge believes in `options`.

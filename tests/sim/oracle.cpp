@@ -39,7 +39,9 @@ Oracle::Oracle(const Clock& clock, Verdict& verdict, Coverage& coverage, Session
       options_(options),
       max_payload_(session.max_payload()),
       servers_(servers),
-      idle_since_(clock.now()) {}
+      dial_by_(clock.now() + options.reconnect_wait_max) {
+    for (const std::string& url : options.servers) pool_.insert(place_of(url));
+}
 
 bool Oracle::require(Invariant id, bool holds, std::string_view text, std::uint64_t a,
                      std::uint64_t b) {
@@ -110,7 +112,9 @@ void Oracle::drained(KnownSub& sub) {
 
 void Oracle::drained_all() {
     asked_to_close_ = true;
-    for (auto& [sid, sub] : subs) drained(sub);
+    for (auto& [sid, sub] : subs) {
+        if (!sub.replies) drained(sub);  // replies have an end of their own
+    }
 }
 
 void Oracle::took(KnownSub& sub, const std::vector<Message>& messages, std::size_t most) {
@@ -162,6 +166,7 @@ void Oracle::dialed(Wire& wire, const std::string& place) {
     lame_since_ = anynats::never;
     dialed_at_ = clock_.now();
     forced_ = false;
+    chosen_.clear();
     pings_heard_ = pongs_written_ = pings_written_ = pongs_heard_ = 0;
     messages_on_link_ = 0;
     announced_ = {};
@@ -182,6 +187,7 @@ void Oracle::look() {
         epoch_ = inner_.link->epoch;
     }
     if (closed_) return;
+    learn_of_complete_replies();
     const bool closed = session_.state() == anynats::ConnectionState::closed;
     if (wire_ && (closed || session_.epoch() != wire_->epoch)) lost();
     if (closed) ended();
@@ -220,6 +226,7 @@ void Oracle::lost() {
         for (auto& [sid, sub] : subs) {
             if (sub.draining) end(sub);
         }
+        lose_replies();
         for (KnownOperation& operation : operations) {
             // Requests made after the decision to leave may wait for the next server.
             if (lame_ && operation.begun >= lame_since_) operation.excused = losses_;
@@ -229,7 +236,7 @@ void Oracle::lost() {
     }
     linked_ = false;
     wire_ = nullptr;
-    idle_since_ = clock_.now();
+    dial_by_ = clock_.now() + options_.reconnect_wait_max;
 }
 
 void Oracle::ended() {
@@ -238,7 +245,14 @@ void Oracle::ended() {
     lost_by_close_ = accepted_.size();
     lost_total_ += accepted_.size();
     accepted_.clear();
-    for (auto& [sid, sub] : subs) end(sub);
+    for (auto& [sid, sub] : subs) {
+        if (sub.replies) {
+            const std::optional<Error>& told = sub.state->end;
+            end_replies(sub, "close", told ? std::optional(told->code()) : std::nullopt);
+        } else {
+            end(sub);
+        }
+    }
     inbox_sid_ = 0;
     // The wish to connect is withdrawn when the end comes before the driver has heard of it.
     if (session_.counters().attempts == attempts_ + 1) ++attempts_;
@@ -279,7 +293,8 @@ void Oracle::wrote_frame(Wire&, const ClientFrame& frame) {
         announced_.subscribe(frame);
         const auto known = subs.find(sid);
         if (known == subs.end()) {
-            const bool inbox = frame.subject().starts_with(options_.inbox_prefix + '.');
+            const bool inbox = frame.subject().starts_with(options_.inbox_prefix + '.') &&
+                               frame.subject().ends_with(".*");
             if (inbox) {
                 inbox_sid_ = sid;
                 last_sid_ = std::max(last_sid_, sid);

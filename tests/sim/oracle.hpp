@@ -1,7 +1,8 @@
 // Who knows what ought to be: learns from the user what was asked, from the wire what was carried,
 // and from the session what it tells; predicts every queue, counter and ending, and judges after
-// each step. The learning is in oracle.cpp, the judging in invariants.cpp. It sees the session's
-// answers, and of its inside only what the invariants are about.
+// each step. The learning is in oracle.cpp, the judging in invariants.cpp; what is about many
+// replies or the pool of servers in files of their own. It sees the session's answers, and of its
+// inside only what the invariants are about.
 #pragma once
 
 #include <deque>
@@ -40,6 +41,16 @@ public:
     bool woken = false;
 };
 
+/// The replies to a request_many as they ought to be.
+struct KnownReplies {
+    std::string asked;         // the subject of the request
+    Time begun{}, deadline{};  // of all together
+    Time due{};                // the earlier one of the deadline and the end of the pause
+    std::optional<Duration> stall;
+    bool sentinel = false;
+    std::optional<ErrorCode> why;  // they ended with
+};
+
 /// A subscription as it ought to be.
 struct KnownSub {
     std::shared_ptr<SubscriptionState> state;
@@ -56,6 +67,7 @@ struct KnownSub {
     std::uint64_t fence = 0;                // the number of that PING
     bool ended = false;
     std::unique_ptr<NextWait> wait;
+    std::optional<KnownReplies> replies;  // of a request_many
 };
 
 /// An operation that has not been seen to end.
@@ -108,6 +120,9 @@ std::string_view phase_change(Link::Phase from, Link::Phase to);
 /// The number that makes a subject of the user unique: its last token.
 std::uint64_t id_of(std::string_view subject);
 
+/// The host:port of a URL.
+std::string place_of(std::string_view url);
+
 class Oracle {
 public:
     Oracle(const Clock& clock, Verdict& verdict, Coverage& coverage, Session& session,
@@ -124,6 +139,10 @@ public:
                    bool flawed = false);
     KnownSub& subscribed(std::shared_ptr<SubscriptionState> state, const SubscribeOptions& options);
     void refused_call() { ++rejected_; }
+    /// A request_many, which may have published.
+    void asked(const Before& before, Accepted what,
+               const anynats::Result<std::shared_ptr<SubscriptionState>>& sub,
+               KnownReplies replies);
     void unsubscribed(KnownSub& sub, std::uint64_t limit);
     void drained(KnownSub& sub);
     void drained_all();
@@ -133,6 +152,13 @@ public:
     void requested(const Before& before, Accepted what, KnownOperation operation);
     void forced() { forced_ = true; }
     void closes() { asked_to_close_ = true; }
+    /// The pool is replaced by these servers.
+    void pool_is(std::set<std::string> places);
+
+    // --- who chooses servers
+    void may_choose(const anynats::Action& action);
+    /// The answer for the attempt `epoch` will be this place, or none of the pool.
+    void chooses(std::uint64_t epoch, const std::string& place, Duration wait);
     /// Forget an ended subscription that holds nothing.
     void forget(std::uint64_t sid) { subs.erase(sid); }
 
@@ -178,6 +204,13 @@ private:
     void hear_reply(const ContentRef& content);
     void hold(KnownSub& sub, const ContentRef& content);
     void end(KnownSub& sub);
+    // oracle_replies.cpp
+    void end_replies(KnownSub& sub, std::string_view because, std::optional<ErrorCode> why = {});
+    bool hear_one_of_many(KnownSub& sub, const ContentRef& content);
+    void learn_of_complete_replies();
+    void lose_replies();
+    void judge_replies(const KnownSub& sub);
+    std::size_t count_replies() const;
     void wrote_frame(Wire& wire, const ClientFrame& frame);
     void wrote_publishes(const std::vector<const ClientFrame*>& frames);
     void learn_of_late_drains();
@@ -186,24 +219,26 @@ private:
     bool require(Invariant id, bool holds, std::string_view text, std::uint64_t a = 0,
                  std::uint64_t b = 0);
 
+    // oracle_servers.cpp
+    void judge_dial(const std::string& place);
+    void judge_closing();
     // invariants.cpp
     void judge_order(std::uint64_t id, const std::vector<std::uint64_t>& together);
     void judge_publish(const ClientFrame& frame, const Accepted& wanted);
     void judge_unsubscribe(const KnownSub& sub, const ClientFrame& frame);
     void judge_message(const Message& message, const ContentRef& wanted);
     void judge_operations();
+    Duration lateness_of(const KnownOperation& operation) const;
     void judge_ending(const KnownOperation& operation);
     void judge_request(const KnownOperation& operation, const Error* error);
     void judge_subscriptions();
     void judge_connection();
     void judge_drain(const KnownOperation& operation, const Error* error);
     void judge_flush(const KnownOperation& operation);
-    void judge_dial(const std::string& place);
     void judge_publishes();
     void judge_memory();
     void judge_counters();
     void judge_quiet();
-    void judge_closing();
 
     const Clock& clock_;
     Verdict& verdict_;
@@ -237,7 +272,9 @@ private:
     };
     std::map<std::string, Place> places_;
     std::string place_;
-    Time idle_since_{};
+    Time dial_by_{};              // when there is no connection
+    std::set<std::string> pool_;  // everything that may be in it
+    std::string chosen_;          // by the user, for the next attempt
     bool forced_ = false;
 
     // Publishes.

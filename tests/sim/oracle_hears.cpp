@@ -82,6 +82,10 @@ void Oracle::drop_unwelcome() {
         for (KnownOperation& operation : operations) {
             if (waiting.request && operation.subject == content.subject) operation.forbidden = true;
         }
+        for (auto& [sid, sub] : subs) {
+            if (!sub.replies || sub.subject != content.reply) continue;
+            end_replies(sub, "refusal", ErrorCode::max_payload);
+        }
         ++lost_total_;
         return true;
     };
@@ -96,6 +100,9 @@ bool Oracle::hear_info(const Said& said) {
     }
     greeted_ = true;
     max_payload_ = said.max_payload;
+    if (options_.discovered_servers == anynats::DiscoveredServers::all) {
+        pool_.insert(said.places.begin(), said.places.end());
+    }
     if (said.lame_duck && !lame_) {
         lame_ = true;
         lame_since_ = clock_.now();
@@ -110,6 +117,10 @@ bool Oracle::hear_error(const Said& said) {
         for (KnownOperation& operation : operations) {
             if (operation.subject == said.content->subject) operation.forbidden = true;
         }
+        for (auto& [sid, sub] : subs) {
+            const bool it = sub.replies && sub.replies->asked == said.content->subject;
+            if (it) end_replies(sub, "refusal", ErrorCode::permission_violation);
+        }
     }
     if (said.about != Said::About::subscription) return true;
     if (said.sid && said.sid == inbox_sid_) {  // no reply can come any more
@@ -122,7 +133,11 @@ bool Oracle::hear_error(const Said& said) {
             said.sid ? sid == said.sid
                      : sub.subject == said.content->subject && sub.queue == said.content->reply;
         if (!it || sub.ended) continue;
-        end(sub);
+        if (sub.replies) {
+            end_replies(sub, "refusal", ErrorCode::permission_violation);
+        } else {
+            end(sub);
+        }
         break;
     }
     return true;
@@ -156,6 +171,7 @@ void Oracle::hear_reply(const ContentRef& content) {
 }
 
 void Oracle::hold(KnownSub& sub, const ContentRef& content) {
+    if (sub.replies && !hear_one_of_many(sub, content)) return;
     const std::size_t size = content->size();
     const auto full = [&] {
         return sub.held.size() >= sub.most_messages || sub.held_bytes + size > sub.most_bytes;
@@ -175,7 +191,9 @@ void Oracle::hold(KnownSub& sub, const ContentRef& content) {
         sub.held.push_back(content);
         sub.held_bytes += size;
     }
-    if (last) end(sub);
+    if (!last) return;
+    if (sub.replies) return end_replies(sub, "number");
+    end(sub);
 }
 
 void Oracle::end(KnownSub& sub) {

@@ -7,12 +7,6 @@ namespace sim {
 
 namespace {
 
-ContentRef content(std::string subject, std::string reply, std::string headers,
-                   std::string payload) {
-    return std::make_shared<Content>(
-        Content{std::move(subject), std::move(reply), std::move(headers), std::move(payload)});
-}
-
 bool starts_with(std::string_view text, std::string_view start) {
     return text.substr(0, start.size()) == start;
 }
@@ -72,17 +66,18 @@ void Cluster::send_info(Peer& peer) {
     json += R"(,"headers":true,"max_payload":)" + std::to_string(node.max_payload);
     json += R"(,"client_id":)" + std::to_string(++clients_);
     if (!user.empty()) json += R"(,"auth_required":true)";
-    std::size_t servers = 0;
+    std::vector<std::string> places;
     for (const Node& other : nodes) {
         if (!other.listed || (node.lame && &other == &node)) continue;
-        json += (servers++ ? ",\"" : ",\"connect_urls\":[\"") + other.place() + '"';
+        json += (places.empty() ? ",\"connect_urls\":[\"" : ",\"") + other.place() + '"';
+        places.push_back(other.place());
     }
-    if (servers) json += ']';
+    if (!places.empty()) json += ']';
     if (node.lame) json += R"(,"ldm":true)";
     Said said{.kind = Said::Kind::info};
     said.lame_duck = node.lame;
     said.max_payload = node.max_payload;
-    said.servers = servers;
+    said.places = std::move(places);
     peer.wire->say("INFO " + json + "}\r\n", std::move(said));
 }
 
@@ -229,6 +224,12 @@ bool Cluster::serve(const ContentRef& request) {
     if (kind == "ok" || kind == "twice") reply_later(request, soon, request->reply);
     if (kind == "twice") reply_later(request, 2 * soon, request->reply);
     if (kind == "late") reply_later(request, dice_.duration(500ms, 20s), request->reply);
+    if (kind == "stream") {  // some, and an empty one for the end
+        const auto some = static_cast<std::int64_t>(dice_.below(4));
+        for (std::int64_t n = 1; n <= some; ++n) reply_later(request, n * soon, request->reply);
+        const auto end = content(request->reply, {}, {}, {});
+        clock_.after((some + 1) * soon, [this, end] { route(end); });
+    }
     if (kind == "foreign") reply_later(request, soon, request->reply + "7");
     return true;
 }

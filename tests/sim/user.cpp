@@ -1,24 +1,10 @@
-// What a user does, and what it tells the oracle of it; see user.hpp.
+// What a user publishes, subscribes to and takes, and what it tells the oracle of it; see user.hpp.
+// Its operations are in user_operations.cpp.
 #include "user.hpp"
 
-#include "ops/core_ops.hpp"
-#include "ops/drain.hpp"
-#include "ops/start.hpp"
 #include "world.hpp"
 
 namespace sim {
-
-namespace {
-
-constexpr std::size_t most_subs = 16, most_operations = 32;
-
-ContentRef content(std::string subject, std::string reply, std::string headers,
-                   std::string payload) {
-    return std::make_shared<Content>(
-        Content{std::move(subject), std::move(reply), std::move(headers), std::move(payload)});
-}
-
-}  // namespace
 
 User::User(World& world, Client& client, std::uint64_t first_id)
     : world_(world),
@@ -160,6 +146,12 @@ void User::subscribe_flawed() {
     world_.verdict.require(Invariant::I01, refused, "a subject that breaks the frame is taken");
 }
 
+/// One whose limit and end are the user's to say: not the replies to a request.
+KnownSub* User::some_own_sub() {
+    KnownSub* sub = some_sub(true);
+    return sub && sub->replies ? nullptr : sub;
+}
+
 KnownSub* User::some_sub(bool live) {
     std::vector<KnownSub*> some;
     for (auto& [sid, sub] : oracle_.subs) {
@@ -177,7 +169,7 @@ void User::unsubscribe() {
 }
 
 void User::unsubscribe_after_some() {
-    KnownSub* sub = some_sub(true);
+    KnownSub* sub = some_own_sub();
     if (!sub) return;
     // A limit is lowered, never raised: the server may have ended it by the old one meanwhile.
     std::uint64_t limit = sub->received + world_.dice.between(1, 20);
@@ -188,7 +180,7 @@ void User::unsubscribe_after_some() {
 }
 
 void User::unsubscribe_after_too_few() {
-    KnownSub* sub = some_sub(true);
+    KnownSub* sub = some_own_sub();
     if (!sub || sub->received == 0) return;
     const std::uint64_t limit = world_.dice.between(1, sub->received);
     (void)session_.unsubscribe(*sub->state, limit);
@@ -220,156 +212,6 @@ void User::wait_for_next() {
     if (!sub || sub->wait || !sub->held.empty()) return;
     sub->wait = std::make_unique<NextWait>();
     sub->state->waiters.join(*sub->wait);
-}
-
-// --- operations ---------------------------------------------------------------------------------
-
-void User::request_on(std::string_view kind, Duration timeout) {
-    if (oracle_.operations.size() >= most_operations) return cancel();
-    std::string subject(kind);
-    subject += '.' + std::to_string(++last_id_);
-    const auto message = content(subject, {}, {}, payload());
-    const auto before = oracle_.before();
-    auto reply =
-        anynats::start(session_, "request",
-                       anynats::request(session_, message->subject, message->payload, {}, timeout));
-    KnownOperation operation;
-    operation.kind = KnownOperation::Kind::request;
-    operation.state = reply;
-    operation.reply = reply;
-    operation.deadline = anynats::after(world_.clock.now(), timeout);
-    oracle_.requested(before, {last_id_, message, true}, std::move(operation));
-}
-
-void User::request_answered() {
-    request_on("r.ok", world_.dice.duration(100ms, 30s));
-}
-void User::request_without_responders() {
-    request_on("r.none", world_.dice.duration(100ms, 30s));
-}
-void User::request_unanswered() {
-    request_on("r.silent", world_.dice.duration(1ms, 30s));
-}
-void User::request_answered_twice() {
-    request_on("r.twice", 5s);
-}
-void User::request_answered_late() {
-    request_on("r.late", world_.dice.duration(100ms, 10s));
-}
-void User::request_answered_wrongly() {
-    request_on("r.foreign", 2s);
-}
-void User::request_forbidden() {
-    request_on("deny.r", 20s);
-}
-
-KnownOperation* User::some_request() {
-    std::vector<KnownOperation*> some;
-    for (KnownOperation& operation : oracle_.operations) {
-        if (operation.kind == KnownOperation::Kind::close) continue;
-        if (operation.kind == KnownOperation::Kind::drain_all) continue;
-        if (!operation.state->done()) some.push_back(&operation);
-    }
-    return some.empty() ? nullptr : world_.dice.pick(some);
-}
-
-void User::cancel() {
-    KnownOperation* operation = some_request();
-    if (!operation) return;
-    operation->cancelled = true;
-    operation->state->cancel();
-    session_.run_ready();
-}
-
-/// The handle dies, as when its holder is left by an exception.
-void User::drop() {
-    KnownOperation* known = some_request();
-    if (!known || !known->reply) return;
-    known->cancelled = true;
-    {
-        const anynats::Operation<Message> handle(known->reply, nullptr);
-    }
-    session_.run_ready();
-}
-
-void User::detach() {
-    if (KnownOperation* operation = some_request()) operation->state->detach();
-}
-
-void User::flush_within(Duration timeout) {
-    if (oracle_.operations.size() >= most_operations) return;
-    KnownOperation operation;
-    operation.kind = KnownOperation::Kind::flush;
-    operation.done = anynats::start(session_, "flush", anynats::flush(session_, timeout));
-    operation.state = operation.done;
-    operation.deadline = anynats::after(world_.clock.now(), timeout);
-    oracle_.started(std::move(operation));
-}
-
-void User::flush() {
-    flush_within(world_.dice.duration(5s, 60s));
-}
-void User::flush_briefly() {
-    flush_within(world_.dice.duration(1us, 1ms));
-}
-void User::wait_for_connection() {
-    KnownOperation operation;
-    operation.kind = KnownOperation::Kind::connect;
-    operation.done = anynats::start(session_, "connect", anynats::connect(session_));
-    operation.state = operation.done;
-    operation.deadline = anynats::never;
-    oracle_.started(std::move(operation));
-}
-
-void User::reconnect() {
-    oracle_.forced();
-    session_.reconnect();
-}
-
-void User::drain_subscription() {
-    KnownSub* sub = some_sub(true);
-    if (!sub || oracle_.operations.size() >= most_operations) return;
-    const Duration timeout = world_.dice.duration(10ms, 20s);
-    KnownOperation operation;
-    operation.kind = KnownOperation::Kind::drain;
-    operation.sid = sub->sid;
-    oracle_.drained(*sub);
-    operation.done =
-        anynats::start(session_, "drain", anynats::drain(session_, sub->state, timeout));
-    if (client_.spoiler.mutant() == Mutant::hasty_drain) (void)session_.unsubscribe(*sub->state);
-    operation.state = operation.done;
-    operation.deadline = anynats::after(world_.clock.now(), timeout);
-    oracle_.started(std::move(operation));
-}
-
-void User::drain() {
-    const Duration timeout = world_.dice.duration(10ms, 8s);
-    const Duration closing = std::min(session_.options().close_timeout, timeout / 2);
-    oracle_.drained_all();
-    KnownOperation operation;
-    operation.kind = KnownOperation::Kind::drain_all;
-    operation.done = anynats::start(session_, "drain", anynats::drain(session_, timeout));
-    operation.state = operation.done;
-    operation.deadline = anynats::after(world_.clock.now(), timeout);
-    operation.earliest = operation.deadline - closing;
-    oracle_.started(std::move(operation));
-}
-
-void User::close() {
-    const Duration timeout = world_.dice.one_in(4) ? Duration() : world_.dice.duration(1ms, 4s);
-    oracle_.closes();
-    KnownOperation operation;
-    operation.kind = KnownOperation::Kind::close;
-    operation.done = anynats::start(session_, "close", anynats::close(session_, timeout));
-    operation.state = operation.done;
-    operation.deadline = anynats::after(world_.clock.now(), timeout);
-    oracle_.started(std::move(operation));
-}
-
-void User::close_at_once() {
-    oracle_.closes();
-    session_.close();
-    session_.run_ready();
 }
 
 }  // namespace sim

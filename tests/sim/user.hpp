@@ -12,6 +12,8 @@ namespace sim {
 
 class User {
 public:
+    static constexpr std::size_t most_subs = 16;
+
     User(World& world, Client& client, std::uint64_t first_id);
 
     /// Do one thing; `allowed` says of each row of user_actions whether it may be chosen.
@@ -43,6 +45,7 @@ public:
     void request_answered_late();
     void request_answered_wrongly();
     void request_forbidden();
+    void request_many();
     void cancel();
     void drop();
     void detach();
@@ -53,6 +56,8 @@ public:
     void wait_for_next();
     void reconnect();
     void wait_for_connection();
+    void set_servers();
+    void choose_otherwise();
     void drain_subscription();
     void drain();
     void close();
@@ -67,6 +72,7 @@ private:
     void flush_within(Duration timeout);
     void take(KnownSub& sub, std::size_t most);
     KnownSub* some_sub(bool live);
+    KnownSub* some_own_sub();
     KnownOperation* some_request();
     std::string some_pattern();
 
@@ -83,7 +89,6 @@ struct UserAction {
     void (User::*act)();
 };
 
-/// What is new gets its row here: request_many, choosing and replacing the servers.
 inline constexpr UserAction user_actions[] = {
     {"publish", 200, &User::publish},
     {"publish with reply", 40, &User::publish_with_reply},
@@ -108,6 +113,7 @@ inline constexpr UserAction user_actions[] = {
     {"request answered late", 20, &User::request_answered_late},
     {"request answered wrongly", 10, &User::request_answered_wrongly},
     {"request forbidden", 10, &User::request_forbidden},
+    {"request many", 60, &User::request_many},
     {"cancel", 20, &User::cancel},
     {"drop", 10, &User::drop},
     {"detach", 10, &User::detach},
@@ -118,6 +124,8 @@ inline constexpr UserAction user_actions[] = {
     {"wait for next", 20, &User::wait_for_next},
     {"reconnect", 8, &User::reconnect},
     {"wait for connection", 5, &User::wait_for_connection},
+    {"set servers", 10, &User::set_servers},
+    {"choose servers otherwise", 20, &User::choose_otherwise},
     {"drain a subscription", 20, &User::drain_subscription},
     {"drain", 4, &User::drain},
     {"close", 4, &User::close},

@@ -29,6 +29,12 @@ struct Content {
 };
 using ContentRef = std::shared_ptr<const Content>;
 
+inline ContentRef content(std::string subject, std::string reply, std::string headers,
+                          std::string payload) {
+    return std::make_shared<Content>(
+        Content{std::move(subject), std::move(reply), std::move(headers), std::move(payload)});
+}
+
 /// One frame of a server, and what it means to a client.
 struct Said {
     enum class Kind { info, msg, ping, pong, ok, error, garbage };
@@ -37,10 +43,11 @@ struct Said {
     ContentRef content = {};  // msg; error: the subject and, as reply, the queue it is about
     bool fatal = false;       // error: the server closes the connection after it
     enum class About { connection, publish, subscription } about = About::connection;
-    bool valid = true;                         // info: the JSON can be read
-    bool lame_duck = false;                    // info
-    std::size_t max_payload = 0, servers = 0;  // info
-    std::uint64_t end = 0;                     // bytes of the connection up to here
+    bool valid = true;                     // info: the JSON can be read
+    bool lame_duck = false;                // info
+    std::size_t max_payload = 0;           // info
+    std::vector<std::string> places = {};  // info: the servers that it lists
+    std::uint64_t end = 0;                 // bytes of the connection up to here
 };
 
 class Wire;

@@ -78,6 +78,7 @@ anynats::Options World::options() {
     o.stable_after = dice.duration(10ms, 2s);
     o.randomize_servers = dice.one_in(2);
     if (dice.one_in(4)) o.discovered_servers = anynats::DiscoveredServers::configured_only;
+    o.ask_for_server = dice.one_in(4);
     o.ping_interval = dice.duration(2s, 60s);
     o.max_pings_outstanding = dice.between(1, 3);
     o.fail_requests_on_disconnect = dice.percent(80);
@@ -207,9 +208,10 @@ void World::heal() {
     patience_ = 60s;
     for (auto& client : clients) {
         client->login = Client::Login::at_once;
+        client->choice = Client::Choice::at_once;
         const anynats::Options& o = client->session.options();
         const auto stale = o.ping_interval * (o.max_pings_outstanding + 2);
-        const auto dials = o.connect_timeout * static_cast<std::int64_t>(2 * cluster.nodes.size());
+        const auto dials = o.connect_timeout * static_cast<std::int64_t>(4 * cluster.nodes.size());
         patience_ = std::max<Duration>(patience_, stale + dials + 2 * o.reconnect_wait_max + 60s);
     }
 }

@@ -83,8 +83,8 @@ public:
         poke();
     }
 
-    /// Held while a server's thread does anything but wait. Who forks holds it meanwhile: a child of
-    /// a process with ASan waits for ever when another thread was allocating (GCC 12).
+    /// Held while a server's thread does anything but wait. Who forks holds it meanwhile: a child
+    /// of a process with ASan waits for ever when another thread was allocating (GCC 12).
     static inline std::mutex at_work;
 
     /// The number of the server's thread, for those who count what threads do.

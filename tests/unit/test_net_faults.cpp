@@ -108,7 +108,8 @@ std::string live_through(const std::string& host) {
 
 TEST(NetFaults, EachSystemCallMayFail) {
     static const SysOps table = failing_table();
-    ASSERT_EQ(live_through("localhost"), "");  // starts the resolver's thread, whatever else is open
+    // Starts the resolver's thread, whatever else is open.
+    ASSERT_EQ(live_through("localhost"), "");
     const std::size_t before = open_descriptors();
     for (const char* host : {"127.0.0.1", "localhost"}) {
         for (const int error : {EMFILE, ENOMEM, ECONNRESET, ENETUNREACH, EINTR, EAGAIN}) {
