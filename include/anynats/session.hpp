@@ -111,6 +111,35 @@ struct Counters {
     std::uint64_t callback_errors = 0;  // exceptions that C++ callbacks and executors have thrown
 };
 
+/// A counter and its name.
+struct CounterField {
+    std::string_view name;
+    std::uint64_t Counters::* value;
+};
+
+/// All of them, for whoever shows them: `counters.*field.value`.
+inline constexpr CounterField counter_fields[] = {
+    {"in_messages", &Counters::in_messages},
+    {"in_bytes", &Counters::in_bytes},
+    {"out_messages", &Counters::out_messages},
+    {"out_bytes", &Counters::out_bytes},
+    {"attempts", &Counters::attempts},
+    {"reconnects", &Counters::reconnects},
+    {"stale_events", &Counters::stale_events},
+    {"unknown_sid", &Counters::unknown_sid},
+    {"late_replies", &Counters::late_replies},
+    {"duplicate_replies", &Counters::duplicate_replies},
+    {"dropped", &Counters::dropped},
+    {"lost_publishes", &Counters::lost_publishes},
+    {"protocol_errors", &Counters::protocol_errors},
+    {"content_errors", &Counters::content_errors},
+    {"rejected_calls", &Counters::rejected_calls},
+    {"events_left_out", &Counters::events_left_out},
+    {"callback_errors", &Counters::callback_errors},
+};
+static_assert(sizeof counter_fields / sizeof *counter_fields * sizeof(std::uint64_t) ==
+              sizeof(Counters));
+
 /// One step of the session's life, for recording and replaying (requirement Q5).
 struct TraceRecord {
     enum class Kind { received, sent, action, event, state };
@@ -184,7 +213,9 @@ public:
                                                             std::string_view payload,
                                                             const RequestManyOptions& options = {},
                                                             std::string_view header_block = {});
-    /// End now, or after `limit` deliveries counted since the subscription began.
+    /// End now, or after `limit` deliveries counted since the subscription began. A limit may be
+    /// lowered; raising it races with the server, which forgets a subscription that has reached
+    /// its old one, and then nothing more comes.
     std::optional<Error> unsubscribe(SubscriptionState& subscription, std::uint64_t limit = 0);
     /// End it in order: the server sends no more, and when all that it had sent has come the
     /// subscription ends. What it holds can still be taken. Without a connection it ends at once.

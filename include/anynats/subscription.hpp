@@ -72,6 +72,8 @@ public:
     std::optional<Message> try_next();
     /// End it: now, or after `limit` deliveries in all. What it holds can still be taken; a
     /// callback is not begun any more once this returns, and what it has not seen is discarded.
+    /// A limit may be lowered; raising it races with the server, which forgets a subscription that
+    /// has reached its old one, and then nothing more comes.
     void unsubscribe(std::uint64_t limit = 0);
     /// End it in order: done when all that the server had sent for it has come, so that nothing is
     /// lost that others need not send again. What it holds can still be taken. Without a timeout,

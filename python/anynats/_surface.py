@@ -51,7 +51,9 @@ class Subscription:
     def unsubscribe(self, limit: int | None = None) -> None:
         """End it: now, or after `limit` messages counted since it began. Never waits.
 
-        What it holds can still be taken; whoever waits for more learns that it is over.
+        What it holds can still be taken; whoever waits for more learns that it is over. A limit may
+        be lowered; raising it races with the server, which forgets a subscription that has reached
+        its old one, and then nothing more comes.
         """
         self._queue.unsubscribe(limit)
         self._told()

@@ -143,23 +143,9 @@ nb::object next_event(Self& self) {
 nb::dict counters(Self& self) {
     const Counters all = inside(self, [](Session& session) { return session.counters(); });
     nb::dict out;
-    out["in_messages"] = all.in_messages;
-    out["in_bytes"] = all.in_bytes;
-    out["out_messages"] = all.out_messages;
-    out["out_bytes"] = all.out_bytes;
-    out["attempts"] = all.attempts;
-    out["reconnects"] = all.reconnects;
-    out["stale_events"] = all.stale_events;
-    out["unknown_sid"] = all.unknown_sid;
-    out["late_replies"] = all.late_replies;
-    out["duplicate_replies"] = all.duplicate_replies;
-    out["dropped"] = all.dropped;
-    out["lost_publishes"] = all.lost_publishes;
-    out["protocol_errors"] = all.protocol_errors;
-    out["content_errors"] = all.content_errors;
-    out["rejected_calls"] = all.rejected_calls;
-    out["events_left_out"] = all.events_left_out;
-    out["callback_errors"] = all.callback_errors;
+    for (const CounterField& field : counter_fields) {
+        out[nb::str(field.name.data(), field.name.size())] = all.*field.value;
+    }
     return out;
 }
 
