@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from anynats.server import Server
-from package_support import ROOT, run
+from package_support import ROOT, UNITY, run
 
 CONSUMER = ROOT / "tests" / "package"
 VERSION = (ROOT / "VERSION").read_text().strip()
@@ -176,7 +176,8 @@ def test_debian_packages(url: str, tmp_path: Path) -> None:
 def test_add_subdirectory(url: str) -> None:
     """The consumer's lists look at what it did to the project around it."""
     build = ROOT / "build" / "package"  # kept: the second run compiles little
-    program = build_consumer(build, f"-DANYNATS_SOURCE={ROOT}", "-DCMAKE_CXX_FLAGS=-O0")
+    quick = ("-DCMAKE_CXX_FLAGS=-O0", f"-D{UNITY}")
+    program = build_consumer(build, f"-DANYNATS_SOURCE={ROOT}", *quick)
     assert run(program, url) == SAYS
     assert "targets of anynats: anynats;anynats_warnings\n" in run("cmake", build)
     run("cmake", "--install", build, "--prefix", build / "installed")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from anynats.server import Server
-from package_support import ROOT, run
+from package_support import ROOT, UNITY, run
 
 VERSION = (ROOT / "VERSION").read_text().strip()
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -114,8 +114,9 @@ def test_the_wheel(url: str, tmp_path: Path) -> None:
 
 def test_a_wheel_from_the_sdist(sdist: Path, url: str, tmp_path: Path) -> None:
     """Not optimised, because that takes four times as long and is the other wheel's business."""
-    quick = ("-Ccmake.build-type=Debug", "-Ccmake.define.CMAKE_CXX_FLAGS_DEBUG=-O0")
-    wheel, told = built(tmp_path / "wheel", *quick, sdist)
+    quick = ("cmake.build-type=Debug", "cmake.define.CMAKE_CXX_FLAGS_DEBUG=-O0")
+    settings = [f"-C{setting}" for setting in (*quick, f"cmake.define.{UNITY}")]
+    wheel, told = built(tmp_path / "wheel", *settings, sdist)
     boost = re.search("the headers of Boost are those that pip brought: (.*)", told)
     assert boost is not None
     assert "boost_headers" in boost[1]
