@@ -5,6 +5,7 @@ be had is left out with a note, so that the rest can still be measured; only the
 indispensable.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -14,14 +15,15 @@ from pathlib import Path
 
 from processes import RunFailed
 from programs import (
-    ASYNCIO,
     BLOCKING,
     BUILD,
     CACHE,
     CPP,
+    GEVENT,
     GO,
     HERE,
     NATS_PY,
+    OWN_PYTHON,
     RAW,
     ROOT,
     Program,
@@ -91,8 +93,9 @@ def prepare(wanted: set[str]) -> Tools:
     tools.versions.append(run([python, "-VV"], QUESTION_S).replace("\n", " "))
     steps: dict[Program, Callable[[], list[str]]] = {
         CPP: build_own,
-        BLOCKING: lambda: own_python_client(python, "blocking.py"),
-        ASYNCIO: lambda: own_python_client(python, "on_asyncio.py"),
+        **{
+            program: functools.partial(own_python_client, python, program) for program in OWN_PYTHON
+        },
         GO: lambda: build_go(tools),
         NATS_PY: lambda: install_nats_py(python, tools),
     }
@@ -141,12 +144,16 @@ def own_python() -> str:
     return sys.executable
 
 
-def own_python_client(python: str, script: str) -> list[str]:
+def own_python_client(python: str, program: Program) -> list[str]:
+    """The program's key is its way of waiting."""
+    script = "plain.py" if program in (BLOCKING, GEVENT) else "awaiting.py"
+    needs = {"blocking": "asyncio", "uvloop": "asyncio"}.get(program.key, program.key)
+    loop = "uvloop" if program.key == "uvloop" else "anynats"
     try:
-        run([python, "-c", "import anynats.asyncio; anynats.connect"], QUESTION_S)
+        run([python, "-c", f"import anynats.{needs}, {loop}"], QUESTION_S)
     except RunFailed as error:
-        raise RunFailed(f"anynats cannot be imported: {str(error).splitlines()[-1]}") from error
-    return [python, str(HERE / "own" / script)]
+        raise RunFailed(f"it cannot be imported: {str(error).splitlines()[-1]}") from error
+    return [python, str(HERE / "own" / script), program.key]
 
 
 def build_go(tools: Tools) -> list[str]:

@@ -57,10 +57,14 @@ RAW = Program("raw", "raw socket", 8_000, 40_000_000, 30_000_000)
 CPP = Program("cpp", "anynats C++", 8_000, 30_000_000, 20_000_000)
 BLOCKING = Program("blocking", "anynats Python, blocking", 8_000, 8_000_000, 6_000_000)
 ASYNCIO = Program("asyncio", "anynats Python, asyncio", 8_000, 5_000_000, 4_000_000)
+UVLOOP = Program("uvloop", "anynats Python, uvloop", 8_000, 5_000_000, 4_000_000)
+TRIO = Program("trio", "anynats Python, trio", 8_000, 2_000_000, 2_000_000)
+GEVENT = Program("gevent", "anynats Python, gevent", 8_000, 4_000_000, 4_000_000)
 GO = Program("go", "nats.go", 8_000, 12_000_000, 4_000_000)
 NATS_PY = Program("nats-py", "nats-py, asyncio", 5_000, 300_000, 200_000)
 
-PROGRAMS = [RAW, CPP, BLOCKING, ASYNCIO, GO, NATS_PY]
+OWN_PYTHON = [BLOCKING, ASYNCIO, UVLOOP, TRIO, GEVENT]
+PROGRAMS = [RAW, CPP, *OWN_PYTHON, GO, NATS_PY]
 
 
 def raw_program(task: Task) -> str:

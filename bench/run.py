@@ -20,13 +20,13 @@ from pathlib import Path
 
 from prepare import QUESTION_S, Tools, prepare, run, say
 from processes import Child, Line, RunFailed
-from programs import ASYNCIO, BLOCKING, BUILD, CPP, HERE, PROGRAMS, RAW, TASKS, Program, Task
+from programs import BUILD, CPP, HERE, OWN_PYTHON, PROGRAMS, RAW, TASKS, Program, Task
 from report import CPU_NS, Results, render
 from servers import START_S, far_end, request_server
 
 RUN_S = 120.0  # upper bound for one client's run
 FAR_END_S = 20.0  # for the sink or source to notice that its client left
-OWN = {CPP.key, BLOCKING.key, ASYNCIO.key}
+OWN = {CPP.key, *(program.key for program in OWN_PYTHON)}
 BUSY_LOAD = 0.5  # a load average from which on the report warns
 
 

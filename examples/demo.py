@@ -5,6 +5,7 @@ itself, with exit code 0 when every story came to its end.
 """
 
 import asyncio
+import importlib.util
 import subprocess
 import sys
 import threading
@@ -14,8 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from stories import bare, blocking, on_asyncio
+from stories import awaiting, bare, plain
 
+import anynats
 from anynats.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,25 +63,61 @@ def run_cpp(server: Server, teller: Teller) -> None:
         raise SystemExit(f"the C++ program ended with {program.returncode}")
 
 
-def on_loop(runner: Callable[..., None], server: Server, teller: Teller) -> None:
-    story = on_asyncio.story(server.url, teller.tell, server.restart)
+def on_asyncio(runner: Callable[..., None], server: Server, teller: Teller) -> None:
+    import anynats.asyncio
+
+    async def restart() -> None:
+        await asyncio.to_thread(server.restart)
+
+    story = awaiting.story(anynats.asyncio, server.url, teller.tell, restart)
     runner(asyncio.wait_for(story, LONGEST))
+
+
+def on_uvloop(server: Server, teller: Teller) -> None:
+    import uvloop
+
+    on_asyncio(uvloop.run, server, teller)
+
+
+def on_trio(server: Server, teller: Teller) -> None:
+    import trio
+
+    import anynats.trio
+
+    async def restart() -> None:
+        await trio.to_thread.run_sync(server.restart)
+
+    async def main() -> None:
+        with trio.fail_after(LONGEST):
+            await awaiting.story(anynats.trio, server.url, teller.tell, restart)
+
+    trio.run(main)
+
+
+def on_gevent(server: Server, teller: Teller) -> None:
+    import gevent
+
+    import anynats.gevent
+
+    with gevent.Timeout(LONGEST):
+        plain.story(anynats.gevent, server.url, teller.tell, server.restart)
 
 
 def ways() -> dict[str, Callable[[Server, Teller], None]]:
     """Every way of waiting that is here, by name."""
     known: dict[str, Callable[[Server, Teller], None]] = {
         "C++": run_cpp,
-        "Python, blocking": lambda s, t: blocking.story(s.url, t.tell, s.restart),
-        "Python, asyncio": lambda s, t: on_loop(asyncio.run, s, t),
+        "Python, blocking": lambda s, t: plain.story(anynats, s.url, t.tell, s.restart),
+        "Python, asyncio": lambda s, t: on_asyncio(asyncio.run, s, t),
+        "Python, uvloop": on_uvloop,
+        "Python, trio": on_trio,
+        "Python, gevent": on_gevent,
+        "Python, sans-IO": lambda s, t: bare.story(s.url, t.tell, s.restart),
     }
-    try:
-        import uvloop
-    except ImportError:
-        print("uvloop is not installed: its story is left out")
-    else:
-        known["Python, uvloop"] = lambda s, t: on_loop(uvloop.run, s, t)
-    known["Python, sans-IO"] = lambda s, t: bare.story(s.url, t.tell, s.restart)
+    for package in ("uvloop", "trio", "gevent"):
+        if not importlib.util.find_spec(package):
+            print(f"{package} is not installed: its story is left out")
+            del known[f"Python, {package}"]
     return known
 
 

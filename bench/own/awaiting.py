@@ -1,18 +1,18 @@
-"""anynats on asyncio: publish + flush, `async for msg in sub`, sequential requests.
+"""anynats with await: publish + flush, `async for msg in sub`, sequential requests.
 
-usage: on_asyncio.py publish|receive|request port n size
-The twin of blocking.py, word for word with `await`, on the standard event loop.
+usage: awaiting.py asyncio|uvloop|trio publish|receive|request port n size
+The twin of plain.py, word for word with `await`.
 """
 
-import asyncio
+import importlib
+import sys
 import time
+from typing import Any
 
 from measure import WARM_UP, Arguments, Window, arguments
 
-import anynats.asyncio
 
-
-async def publish(nc: anynats.asyncio.Client, n: int, size: int) -> None:
+async def publish(nc: Any, n: int, size: int) -> None:
     payload = b"x" * size
     await nc.flush()
     window = Window()
@@ -22,7 +22,7 @@ async def publish(nc: anynats.asyncio.Client, n: int, size: int) -> None:
     window.finish(n)
 
 
-async def receive(nc: anynats.asyncio.Client, n: int, size: int) -> None:
+async def receive(nc: Any, n: int, size: int) -> None:
     left = n * size
     window = Window()
     async for msg in await nc.subscribe("bench", pending_messages=n, pending_bytes=1 << 40):
@@ -32,7 +32,7 @@ async def receive(nc: anynats.asyncio.Client, n: int, size: int) -> None:
     window.finish(n)
 
 
-async def request(nc: anynats.asyncio.Client, n: int) -> None:
+async def request(nc: Any, n: int) -> None:
     for _ in range(WARM_UP):
         await nc.request("svc", b"x", timeout=1)
     latencies = []
@@ -44,8 +44,8 @@ async def request(nc: anynats.asyncio.Client, n: int) -> None:
     window.finish(n, latencies)
 
 
-async def main(args: Arguments) -> None:
-    nc = await anynats.asyncio.connect(args.url)
+async def main(face: str, args: Arguments) -> None:
+    nc = await importlib.import_module(f"anynats.{face}").connect(args.url)
     if args.task == "publish":
         await publish(nc, args.n, args.size)
     elif args.task == "receive":
@@ -55,4 +55,17 @@ async def main(args: Arguments) -> None:
     await nc.close()
 
 
-asyncio.run(main(arguments()))
+loop = sys.argv.pop(1)
+args = arguments()
+if loop == "trio":
+    import trio
+
+    trio.run(main, loop, args)
+elif loop == "uvloop":
+    import uvloop
+
+    uvloop.run(main("asyncio", args))
+else:
+    import asyncio
+
+    asyncio.run(main("asyncio", args))

@@ -1,17 +1,18 @@
-"""anynats, blocking Python: publish + flush, `for msg in sub`, sequential requests.
+"""anynats without await: publish + flush, `for msg in sub`, sequential requests.
 
-usage: blocking.py publish|receive|request port n size
+usage: plain.py blocking|gevent publish|receive|request port n size
 The loops live in functions: at module level Python looks every name up in a dictionary.
 """
 
+import importlib
+import sys
 import time
+from typing import Any
 
 from measure import WARM_UP, Window, arguments
 
-import anynats
 
-
-def publish(nc: anynats.Client, n: int, size: int) -> None:
+def publish(nc: Any, n: int, size: int) -> None:
     payload = b"x" * size
     nc.flush()
     window = Window()
@@ -21,7 +22,7 @@ def publish(nc: anynats.Client, n: int, size: int) -> None:
     window.finish(n)
 
 
-def receive(nc: anynats.Client, n: int, size: int) -> None:
+def receive(nc: Any, n: int, size: int) -> None:
     left = n * size
     window = Window()
     for msg in nc.subscribe("bench", pending_messages=n, pending_bytes=1 << 40):
@@ -31,7 +32,7 @@ def receive(nc: anynats.Client, n: int, size: int) -> None:
     window.finish(n)
 
 
-def request(nc: anynats.Client, n: int) -> None:
+def request(nc: Any, n: int) -> None:
     for _ in range(WARM_UP):
         nc.request("svc", b"x", timeout=1)
     latencies = []
@@ -44,8 +45,11 @@ def request(nc: anynats.Client, n: int) -> None:
 
 
 def main() -> None:
+    face = sys.argv.pop(1)
     args = arguments()
-    nc = anynats.connect(args.url)
+    nc = importlib.import_module(f"anynats.{face}" if face != "blocking" else "anynats").connect(
+        args.url
+    )
     if args.task == "publish":
         publish(nc, args.n, args.size)
     elif args.task == "receive":

@@ -1,29 +1,24 @@
-"""The demo's story on asyncio, or on uvloop: the same words as blocking, with `await`.
+"""The demo's story with `await`, on any loop: the same words as in plain.py.
 
-Told through `tell`, which examples/demo.py gives; `restart` restarts the server.
+`face` is anynats.asyncio, anynats.trio or another that awaits. Told through `tell`, which
+examples/demo.py gives; `restart` restarts the server, without holding up the loop.
 """
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anynats
-import anynats.asyncio
 
 MESSAGES = 100_000
 REQUESTS = 2_000
 
 
-async def answer(service: anynats.asyncio.Client, sub: anynats.asyncio.Subscription) -> None:
-    """Answer every request until the subscription ends."""
-    async for msg in sub:
-        if msg.reply:
-            await service.publish(msg.reply, b"42")
-
-
-async def story(url: str, tell: Callable[..., None], restart: Callable[[], None]) -> None:
+async def story(
+    face: Any, url: str, tell: Callable[..., None], restart: Callable[[], Awaitable[None]]
+) -> None:
     """Show publishers, subscribers, a queue group, requests, headers and a restart survived."""
-    async with anynats.asyncio.connect(url) as nc:
+    async with face.connect(url) as nc:
         tell("connected", nc.server)
 
         async with nc.subscribe("demo.>") as everything:
@@ -53,14 +48,17 @@ async def story(url: str, tell: Callable[..., None], restart: Callable[[], None]
                 await sub.next(timeout=30)
             tell("published and received", MESSAGES, time.perf_counter() - start)
 
-        async with anynats.asyncio.connect(url) as service:
-            responder = asyncio.create_task(answer(service, await service.subscribe("answer")))
+        async with face.connect(url) as service:
+
+            async def answer(msg: anynats.Message) -> None:
+                await service.publish(msg.reply, b"42")
+
+            await service.subscribe("answer", callback=answer)
             await service.flush()
             start = time.perf_counter()
             for _ in range(REQUESTS):
                 await nc.request("answer", b"?", timeout=5)
             tell("requests answered", REQUESTS, time.perf_counter() - start)
-        await responder
 
         try:
             await nc.request("nobody.there", b"?", timeout=5)
@@ -68,6 +66,6 @@ async def story(url: str, tell: Callable[..., None], restart: Callable[[], None]
             tell("no responders", type(error).__name__)
 
         async with nc.subscribe("after.restart") as sub:
-            await asyncio.to_thread(restart)
+            await restart()
             await nc.publish("after.restart", b"still here")
             tell("restart survived", (await sub.next(timeout=10)).payload.decode())

@@ -1,11 +1,12 @@
-"""The demo's story with blocking calls: any thread, no event loop.
+"""The demo's story without `await`: blocking calls in any thread, or greenlets.
 
-Told through `tell`, which examples/demo.py gives; `restart` restarts the server.
+`face` is anynats or anynats.gevent. Told through `tell`, which examples/demo.py gives; `restart`
+restarts the server.
 """
 
-import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import anynats
 
@@ -13,16 +14,9 @@ MESSAGES = 100_000
 REQUESTS = 2_000
 
 
-def answer(service: anynats.Client, sub: anynats.Subscription) -> None:
-    """Answer every request until the subscription ends."""
-    for msg in sub:
-        if msg.reply:
-            service.publish(msg.reply, b"42")
-
-
-def story(url: str, tell: Callable[..., None], restart: Callable[[], None]) -> None:
+def story(face: Any, url: str, tell: Callable[..., None], restart: Callable[[], None]) -> None:
     """Show publishers, subscribers, a queue group, requests, headers and a restart survived."""
-    with anynats.connect(url) as nc:
+    with face.connect(url) as nc:
         tell("connected", nc.server)
 
         with nc.subscribe("demo.>") as everything:
@@ -52,16 +46,13 @@ def story(url: str, tell: Callable[..., None], restart: Callable[[], None]) -> N
                 sub.next(timeout=30)
             tell("published and received", MESSAGES, time.perf_counter() - start)
 
-        with anynats.connect(url) as service:
-            answers = service.subscribe("answer")
+        with face.connect(url) as service:
+            service.subscribe("answer", callback=lambda msg: service.publish(msg.reply, b"42"))
             service.flush()
-            responder = threading.Thread(target=answer, args=(service, answers))
-            responder.start()
             start = time.perf_counter()
             for _ in range(REQUESTS):
                 nc.request("answer", b"?", timeout=5)
             tell("requests answered", REQUESTS, time.perf_counter() - start)
-        responder.join()
 
         try:
             nc.request("nobody.there", b"?", timeout=5)
