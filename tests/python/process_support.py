@@ -37,15 +37,18 @@ def refused(call, *args, **keywords):
 """
 
 
-def run(program: str, *arguments: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
-    """Run a program, whose warnings are errors, to its end."""
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", PRELUDE + program, *arguments]
+def run(
+    program: str, *arguments: str, seconds: float = 30, dev: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a program, whose warnings are errors, to its end; `dev`: in Python's development mode."""
+    mode = ["-X", "dev"] if dev else []
+    command = [sys.executable, *mode, "-W", "error", "-c", PRELUDE + program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
 
 
-def must_succeed(program: str, *arguments: str, seconds: float = 30) -> str:
+def must_succeed(program: str, *arguments: str, seconds: float = 30, dev: bool = True) -> str:
     """Run a program that must end well and complain of nothing; return what it prints."""
-    done = run(program, *arguments, seconds=seconds)
+    done = run(program, *arguments, seconds=seconds, dev=dev)
     if done.returncode or done.stderr:
         raise AssertionError(f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
