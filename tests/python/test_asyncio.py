@@ -215,6 +215,30 @@ def test_cancelling_connect(run: Run) -> None:
     run(main())
 
 
+def test_others_run_while_one_waits(on: Callable[..., None], other: anynats.Client) -> None:
+    async def body(nc: Client) -> None:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0.002)  # why: a clock of the test
+
+        async with nc.subscribe(nc.new_inbox()) as sub:
+            clock = asyncio.create_task(tick())
+            await nc.flush()
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(sub.next(), 0.2)
+            assert ticks >= 20
+            other.publish(sub.subject, b"x")
+            assert (await sub.next(timeout=10)).payload == b"x"
+            clock.cancel()
+            await asyncio.wait({clock})
+
+    on(body)
+
+
 # --- fairness and room ---------------------------------------------------------------------------
 
 

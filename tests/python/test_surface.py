@@ -1,6 +1,7 @@
 """The shape of the package: faces agree, names are documented, what is exported is what is said."""
 
 import builtins
+import importlib
 import inspect
 import subprocess
 import sys
@@ -10,13 +11,29 @@ from typing import Any
 import pytest
 
 import anynats
-import anynats.asyncio
 import anynats.sansio
 from anynats import _surface
 
 ROOT = Path(__file__).resolve().parents[2]
-FACES = [anynats, anynats.asyncio, anynats.sansio]
+CLIENTS = [  # each face that users connect with
+    anynats,
+    *(
+        importlib.import_module(f"anynats.{name}")
+        for name in ("asyncio", "trio", "anyio", "gevent")
+    ),
+]
+FACES = [*CLIENTS, anynats.sansio]
 VERSION = (ROOT / "VERSION").read_text().strip()
+
+
+@pytest.mark.parametrize("loop", ["trio", "anyio", "gevent"])
+def test_a_loop_that_is_not_installed(loop: str) -> None:
+    program = f"import sys; sys.modules[{loop!r}] = None; import anynats.{loop}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    last = done.stderr.splitlines()[-1]
+    assert last == f"ImportError: anynats.{loop} needs {loop}: pip install 'anynats[{loop}]'"
 
 
 def public(owner: Any) -> dict[str, Any]:
@@ -32,13 +49,13 @@ def test_exports(module: Any) -> None:
 
 
 def test_errors_are_reachable() -> None:
-    for face in (anynats, anynats.asyncio):
+    for face in CLIENTS:
         assert issubclass(face.TimeoutError, TimeoutError)
         assert issubclass(face.ConnectionError, ConnectionError)
         assert face.NoResponders is anynats.errors.NoResponders
         assert issubclass(face.MaxPayload, face.UsageError)
     assert anynats.__version__ == VERSION
-    assert {"asyncio", "sansio", "errors", "server"} <= set(dir(anynats))
+    assert {"asyncio", "trio", "anyio", "gevent", "sansio", "errors", "server"} <= set(dir(anynats))
     with pytest.raises(AttributeError, match="trio_"):
         _ = anynats.trio_  # type: ignore[attr-defined]
 
@@ -46,7 +63,7 @@ def test_errors_are_reachable() -> None:
 @pytest.mark.parametrize("kind", ["Client", "Subscription"])
 def test_faces_have_the_same_methods(kind: str) -> None:
     surface = public(getattr(_surface, kind))
-    for face in (anynats, anynats.asyncio):
+    for face in CLIENTS:
         cls = getattr(face, kind)
         for name, member in surface.items():
             own = inspect.getattr_static(cls, name)

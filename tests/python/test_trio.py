@@ -240,3 +240,26 @@ def test_two_runs_in_two_threads(url: str) -> None:
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()
+
+
+def test_others_run_while_one_waits(on: Callable[..., None], other: anynats.Client) -> None:
+    async def body(nc: Client) -> None:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await trio.sleep(0.002)  # why: a clock of the test
+
+        async with nc.subscribe(nc.new_inbox()) as sub, trio.open_nursery() as nursery:
+            nursery.start_soon(tick)
+            await nc.flush()
+            with trio.move_on_after(0.2):
+                await sub.next()
+            assert ticks >= 20
+            other.publish(sub.subject, b"x")
+            assert (await sub.next(timeout=10)).payload == b"x"
+            nursery.cancel_scope.cancel()
+
+    on(body)
