@@ -6,14 +6,25 @@ answers change after a call and after nothing else. The methods of a client star
 and return it at once; it is done when enough has been fed. One thread at a time.
 
 Beside it stands the protocol by itself: `Parser`, the `encode_*` functions, `parse_headers`,
-`classify_error`.
+`parse_status`, `parse_ack_subject`, `classify_error`.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from anynats import _face, _native, _surface
+from anynats._codec import (
+    AckSubject,
+    Frame,
+    Parser,
+    encode_connect,
+    encode_headers,
+    encode_publish,
+    encode_subscribe,
+    encode_unsubscribe,
+    parse_ack_subject,
+    parse_status,
+)
 from anynats._events import ConnectionState, Event
 from anynats._headers import Headers
 from anynats._native import Message, encode_ping, encode_pong, parse_headers
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from anynats._options import Options, Seconds
 
 __all__ = [
+    "AckSubject",
     "Action",
     "ConnectionState",
     "Event",
@@ -38,12 +50,15 @@ __all__ = [
     "Subscription",
     "classify_error",
     "encode_connect",
+    "encode_headers",
     "encode_ping",
     "encode_pong",
     "encode_publish",
     "encode_subscribe",
     "encode_unsubscribe",
+    "parse_ack_subject",
     "parse_headers",
+    "parse_status",
 ]
 
 _T = TypeVar("_T")
@@ -261,74 +276,6 @@ class Session(_surface.Client):
     def dump(self) -> str:
         """Return the live operations, one a line."""
         return self._native.dump()  # type: ignore[no-any-return]
-
-
-# --- the protocol by itself ----------------------------------------------------------------------
-
-
-class Frame(NamedTuple):
-    """One thing a server said."""
-
-    kind: Literal["info", "msg", "ping", "pong", "ok", "err"]
-    text: str
-    """info: the JSON; err: the text without its quotes; else empty."""
-    message: Message | None
-    """msg: the message, with its `sid`; else None."""
-
-
-class Parser:
-    """Bytes of a server to frames: any split of the input gives the same frames.
-
-    The limits, in bytes, are those of the options of the same names.
-    """
-
-    def __init__(
-        self,
-        *,
-        max_control_line: int | None = None,
-        max_info_line: int | None = None,
-        max_inbound_message: int | None = None,
-    ) -> None:
-        self._native = _native.Parser(max_control_line, max_info_line, max_inbound_message)
-
-    def feed(self, data: "Buffer") -> list[Frame]:
-        """Return the frames that `data` completes.
-
-        When framing is lost the frames before are returned and `failed` says why; after that
-        `feed` raises ProtocolError, for the rest cannot be understood.
-        """
-        return [Frame(*frame) for frame in self._native.feed(data)]
-
-    @property
-    def failed(self) -> str | None:
-        """Why framing was lost, or None."""
-        return self._native.failed
-
-
-def encode_publish(
-    subject: str,
-    payload: "Buffer" = b"",
-    *,
-    reply: str | None = None,
-    headers: Mapping[str, str | Iterable[str]] | None = None,
-) -> bytes:
-    """Return PUB, or HPUB with headers. UsageError for what would break framing."""
-    return _native.encode_publish(subject, payload, reply, headers)
-
-
-def encode_subscribe(subject: str, sid: int, *, queue: str | None = None) -> bytes:
-    """Return SUB. UsageError for what would break framing."""
-    return _native.encode_subscribe(subject, sid, queue)
-
-
-def encode_unsubscribe(sid: int, *, limit: int | None = None) -> bytes:
-    """Return UNSUB: now, or after `limit` messages in all since SUB."""
-    return _native.encode_unsubscribe(sid, limit)
-
-
-def encode_connect(fields: Mapping[str, object]) -> bytes:
-    """Return CONNECT with `fields` as JSON."""
-    return _native.encode_connect(json.dumps(dict(fields), separators=(",", ":")))
 
 
 def classify_error(text: str) -> tuple[type[Error], bool]:

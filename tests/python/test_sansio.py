@@ -269,3 +269,32 @@ def test_choosing_the_server() -> None:
     assert [(s.url, s.failures) for s in again.servers] == [(urls[0], 0), (urls[1], 1)]
     with pytest.raises(anynats.UsageError, match="wait"):
         session.server_chosen(again.epoch, 0, 3, wait=-1)
+
+
+def test_header_blocks_and_their_status() -> None:
+    assert sansio.encode_headers({"a": ["1", "2"]}) == b"NATS/1.0\r\na: 1\r\na: 2\r\n\r\n"
+    assert sansio.encode_headers({}) == b"NATS/1.0\r\n\r\n"
+    with pytest.raises(anynats.UsageError):
+        sansio.encode_headers({"a": "1\r\nb: 2"})
+    assert sansio.parse_status(b"NATS/1.0 503 No Responders\r\n\r\n") == (503, "No Responders")
+    assert sansio.parse_status(memoryview(b"NATS/1.0 100\r\nA: b\r\n\r\n")) == (100, "")
+    for block in (b"", b"NATS/1.0\r\n\r\n", b"NATS/1.0\r\na: 503\r\n\r\n", b"nonsense"):
+        assert sansio.parse_status(block) is None
+
+
+def test_both_forms_of_an_ack_subject() -> None:
+    counts = (3, 22, 11, 1700000000123456789, 7)
+    tail = "S.C.3.22.11.1700000000123456789.7"
+    assert sansio.parse_ack_subject(f"$JS.ACK.{tail}") == (None, "", "S", "C", *counts)
+    assert sansio.parse_ack_subject(f"$JS.ACK._.Hh0.{tail}") == ("", "Hh0", "S", "C", *counts)
+    long = sansio.parse_ack_subject(f"$JS.ACK.hub.Hh0.{tail}.random.more")
+    assert long == ("hub", "Hh0", "S", "C", *counts)
+    for other in (
+        "",
+        "a",
+        "$JS.ACK.",
+        f"$JS.ACK.x.{tail}",
+        "$JS.ACK.S.C.3.22.11.x.7",
+        f"a.b.{tail}",
+    ):
+        assert sansio.parse_ack_subject(other) is None
