@@ -4,6 +4,8 @@ What the README leaves to the reader stands around them: the imports, the transp
 for the loop that ends with `return`.
 """
 
+from readme_support import indented
+
 BEFORE = """\
 import asyncio
 
@@ -66,10 +68,11 @@ events = proto.events_received()
 for event in events:
     if event == EventType.CLOSED:
         raise Exception("Connection closed")
-    # The first event to come is guaranteed to be a CONNECT_REQUEST but there is no way to tell that to typecheckers and IDEs.
+    # The first event to come is guaranteed to be a CONNECT_REQUEST but there \
+is no way to tell that to typecheckers and IDEs.
     assert event.type == EventType.CONNECT_REQUEST
     break
-"""  # noqa: E501
+"""
 CONNECT = """\
 transport.write(proto.connect())
 """
@@ -128,10 +131,6 @@ except OSError:
 """
 
 
-def _indented(text: str, depth: int = 1) -> str:
-    return "".join(f"{'    ' * depth}{line}\n" if line else "\n" for line in text.splitlines())
-
-
 _EVENTS_OF = """
 
 async def events_of(proto: ConnectionProtocol, transport: MyFancyTransport) -> list[Event]:
@@ -145,15 +144,15 @@ PROGRAMS = {
     "pynats_usage": BEFORE
     + _EVENTS_OF
     + "\n\nasync def main() -> None:\n"
-    + _indented(CREATE + SELECT + OPEN + READ + RECEIVE + ANSWER + REQUEST + CONNECT + PING)
+    + indented(CREATE + SELECT + OPEN + READ + RECEIVE + ANSWER + REQUEST + CONNECT + PING)
     + "\n    async def connected() -> None:\n"
-    + _indented(WAIT, 2)
+    + indented(WAIT, 2)
     + "\n    await connected()\n"
     + "    print(srv, proto.is_connected())\n"
-    + _indented(PUBLISH + SUBSCRIBE + PUBLISH)
+    + indented(PUBLISH + SUBSCRIBE + PUBLISH)
     + "    print([event.type.value for event in await events_of(proto, transport)])\n"
-    + _indented(UNSUBSCRIBE)
+    + indented(UNSUBSCRIBE)
     + "    await transport.close()\n"
-    + _indented(EOF)
+    + indented(EOF)
     + "\n\nasyncio.run(main())\n"
 }

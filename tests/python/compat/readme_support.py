@@ -1,4 +1,4 @@
-"""Runs the programs of READMEs as printed, against the test's server."""
+"""Makes programs of fragments of READMEs, and runs them against the test's server."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def run_program(text: str, server: Server, timeout: float = 5) -> subprocess.Com
         timeout=timeout + STARTS_WITHIN,
         check=False,
     )
+
+
+def indented(text: str, depth: int = 1) -> str:
+    """Return a fragment as it stands `depth` blocks deep."""
+    lines = text.splitlines()
+    return "".join(f"{'    ' * depth}{line}\n" if line else "\n" for line in lines)

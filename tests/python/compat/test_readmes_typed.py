@@ -1,4 +1,7 @@
-"""`mypy --strict` finds nothing to say about the programs of the READMEs."""
+"""`mypy --strict` finds nothing to say about the programs of the READMEs.
+
+But that their own functions are without annotations: their bodies are checked all the same.
+"""
 
 import importlib.util
 import subprocess
@@ -6,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import readme_nas_pub_sub
 import readme_pynats
 
-PROGRAMS = {**readme_pynats.PROGRAMS}
+PROGRAMS = {**readme_pynats.PROGRAMS, **readme_nas_pub_sub.PROGRAMS}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
@@ -17,6 +21,9 @@ def test_readmes_are_typed(tmp_path: Path) -> None:
     for name, text in PROGRAMS.items():
         files.append(tmp_path / f"{name}.py")
         files[-1].write_text(text)
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=tmp_path)
+    untyped = ["--allow-untyped-defs", "--allow-untyped-calls", "--allow-incomplete-defs"]
+    command = [sys.executable, "-m", "mypy", "--strict", *untyped, "--no-incremental"]
+    done = subprocess.run(
+        [*command, *map(str, files)], capture_output=True, text=True, timeout=200, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stdout + done.stderr

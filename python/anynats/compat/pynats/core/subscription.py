@@ -14,11 +14,10 @@ DEFAULT_SUB_PENDING_BYTES_LIMIT = 8 * 1024 * 1024
 class SubscriptionStatistics:
     """What waits in a subscription, and what has been taken out of it."""
 
-    __slots__ = ("delivered", "pending_bytes", "pending_msgs")
+    __slots__ = ("delivered", "pending_msgs")
 
-    def __init__(self, pending_msgs: int = 0, pending_bytes: int = 0, delivered: int = 0) -> None:
+    def __init__(self, pending_msgs: int = 0, delivered: int = 0) -> None:
         self.pending_msgs = pending_msgs
-        self.pending_bytes = pending_bytes
         self.delivered = delivered
 
 
@@ -40,4 +39,4 @@ class Subscription:
         return self._queue
 
     def statistics(self) -> SubscriptionStatistics:
-        return SubscriptionStatistics(self._subscription.pending, delivered=self._delivered)
+        return SubscriptionStatistics(self._subscription.pending, self._delivered)
