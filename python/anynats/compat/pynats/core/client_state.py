@@ -23,7 +23,9 @@ class ClientState(str, Enum):
 class ClientStateMixin:
     """Questions about `status`."""
 
-    status: ClientState
+    @property
+    def status(self) -> ClientState:
+        raise NotImplementedError  # each client has its own
 
     def is_closed(self) -> bool:
         return self.status == ClientState.CLOSED
