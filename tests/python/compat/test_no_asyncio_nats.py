@@ -1,54 +1,28 @@
 """anynats.compat.no_asyncio_nats does what the README of that package says, on a real server.
 
-The programs are the README's as printed, with the import line changed and the test server's port.
+The programs are the README's: see readme_no_asyncio_nats.py. Cases S0 but for JetStream.
 """
 
-import os
+import gc
+import queue
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from readme_no_asyncio_nats import PROGRAMS
+from readme_support import run_program
 
 import anynats
 import anynats.compat.no_asyncio_nats as no_asyncio_nats
 from anynats.server import Server
 
-QUICK_START = """\
-import anynats.compat.no_asyncio_nats as no_asyncio_nats
-import datetime
-
-# Connect to NATS
-nc = no_asyncio_nats.connect("nats://localhost:4222")
-
-# Subscribe to a subject
-sub = nc.subscribe('my.subject')
-
-# Publish a message
-nc.publish('my.subject', b'Hello, World!')
-
-# Receive a message
-message = sub.recv_msg()
-print(f"Received: {message['payload']}")
-
-# Close the connection
-sub.unsubscribe()
-"""
 SECOND = timedelta(seconds=1)
-
-
-def run_program(text: str, timeout: float = 5) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", text],
-        capture_output=True,
-        text=True,
-        timeout=timeout + 5,  # the interpreter itself may be slow to start under a sanitizer
-        check=False,
-        env=dict(os.environ),
-    )
 
 
 @pytest.fixture
@@ -56,9 +30,73 @@ def nc(url: str) -> no_asyncio_nats.Client:
     return no_asyncio_nats.connect(url)
 
 
-def test_quick_start_runs_with_only_the_import_changed(shared_server: Server) -> None:
-    ran = run_program(QUICK_START.replace("4222", str(shared_server.port)))
+@pytest.mark.parametrize("name", ["quick_start", "basic"])
+def test_the_first_programs(name: str, shared_server: Server) -> None:
+    """S0.1"""
+    ran = run_program(PROGRAMS[f"seed0_{name}"], shared_server)
     assert (ran.returncode, ran.stdout) == (0, "Received: b'Hello, World!'\n"), ran.stderr
+
+
+@contextmanager
+def endless(name: str, server: Server) -> Iterator[Callable[[], str]]:
+    """Run a program that has no end; give a function that reads a line it prints."""
+    text = PROGRAMS[name].replace("4222", str(server.port))
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", text], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines: queue.Queue[str] = queue.Queue()
+    reader = threading.Thread(target=lambda out=process.stdout: [*map(lines.put, out)])
+    reader.start()
+    try:
+        yield lambda: lines.get(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
+
+
+def test_request_and_response(shared_server: Server, other: anynats.Client) -> None:
+    """S0.2: the program asks, then answers for ever."""
+    with other.subscribe("service.hello") as service:
+        other.flush()
+        with endless("seed0_request_response", shared_server) as line:
+            request = service.next(timeout=30)
+            assert request.payload == b"Hello, Service!"
+            service.unsubscribe()
+            other.publish(request.reply or "", b"Hello, Client!")
+            assert line() == "Response: b'Hello, Client!'\n"
+            until_somebody_listens(other, "service.hello")
+            assert other.request("service.hello", b"2", timeout=30).payload == b"Hello, Client!"
+
+
+def test_queue_groups(shared_server: Server, other: anynats.Client) -> None:
+    with endless("seed0_queue_groups", shared_server) as line:
+        workers = set()
+        until_somebody_listens(other, "tasks")
+        line()
+        deadline = time.monotonic() + 30
+        while len(workers) < 3:
+            assert time.monotonic() < deadline
+            other.publish("tasks", b"x")
+            number, _, rest = line().removeprefix("Worker ").partition(" ")
+            assert rest == "processing: b'x'\n"
+            workers.add(number)
+        assert workers == {"0", "1", "2"}
+
+
+def until_somebody_listens(other: anynats.Client, subject: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        assert time.monotonic() < deadline
+        try:
+            other.request(subject, b"x", timeout=0.1)
+        except anynats.NoResponders:
+            continue
+        except TimeoutError:
+            pass  # it listens, and does not answer
+        return
 
 
 def test_request_is_answered(nc: no_asyncio_nats.Client, responder: str) -> None:
@@ -186,15 +224,16 @@ def test_threads_do_not_queue_behind_a_waiting_one(nc: no_asyncio_nats.Client) -
     assert got[-1] is None
 
 
-def test_what_was_published_is_sent_at_exit(url: str, other: anynats.Client) -> None:
+def test_what_was_published_is_sent_at_exit(shared_server: Server, other: anynats.Client) -> None:
     count = 10_000
     sub = other.subscribe("at.exit")
     other.flush()
     ran = run_program(
         "import sys, anynats.compat.no_asyncio_nats as n\n"
-        f"nc = n.connect({url!r})\n"
+        "nc = n.connect('nats://127.0.0.1:4222')\n"
         f"for i in range({count}): nc.publish('at.exit', bytes(1024))\n"
-        "sys.exit(0)\n"
+        "sys.exit(0)\n",
+        shared_server,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     for _ in range(count):
@@ -262,3 +301,66 @@ def test_drain_keeps_what_is_on_its_way(nc: no_asyncio_nats.Client, other: anyna
     taken = [sub.recv_msg(timeout=timedelta(seconds=5)) for _ in range(1000)]
     assert [message["payload"] for message in taken if message] == [b"%d" % i for i in range(1000)]
     assert sub.recv_msg() is None
+
+
+def test_after_the_last_reconnect() -> None:
+    """What was received can still be taken; then it is an error, not just the end."""
+    options = {"max_reconnects": 1, "request_timeout": SECOND}
+    with Server() as server:
+        nc = no_asyncio_nats.connect(server.url, options)
+        sub = nc.subscribe("a")
+        nc.publish("a", b"kept")
+        nc.flush()
+        server.stop()
+        message = sub.recv_msg()
+        assert message["payload"] == b"kept"
+        with pytest.raises(ConnectionError):
+            sub.recv_msg()
+        with pytest.raises(ConnectionError):
+            nc.publish("a", b"")
+
+
+def test_a_subscription_that_nobody_holds_ends(
+    nc: no_asyncio_nats.Client, other: anynats.Client
+) -> None:
+    subject = other.new_inbox()
+    sub = nc.subscribe(subject)
+    nc.flush()
+    del sub
+    nc.flush()
+    with pytest.raises(anynats.NoResponders):
+        other.request(subject, timeout=10)
+
+
+def test_what_a_client_makes_keeps_the_connection(url: str, other: anynats.Client) -> None:
+    subject = other.new_inbox()
+    sub = no_asyncio_nats.connect(url).subscribe(subject)
+    gc.collect()
+    until_somebody_listens(other, subject)
+    assert sub.recv_msg(5 * SECOND) is not None
+
+
+def test_the_options_of_the_readme_are_known() -> None:
+    """Certificates come with TLS; nothing falls back in silence."""
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAMS["seed0_advanced_connection"]],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert "option 'tls_root_certificates' is not supported by this version yet" in ran.stderr
+
+
+def test_closing_and_leaving(url: str, other: anynats.Client) -> None:
+    subject = other.new_inbox()
+    with other.subscribe(subject) as outside:
+        other.flush()
+        with no_asyncio_nats.connect(f"nats://127.0.0.1:1,{url}") as nc:
+            nc.publish(subject, bytearray(b"x"), headers={"a": "b"})
+        assert outside.next(timeout=10).payload == b"x"
+        nc.close()
+        nc.drain()
+        with pytest.raises(ConnectionError):
+            nc.flush()
+        with pytest.raises(ConnectionError):
+            nc.subscribe(subject)

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 import readme_nas_pub_sub
+import readme_no_asyncio_nats
 import readme_pynats
 
-PROGRAMS = {**readme_pynats.PROGRAMS, **readme_nas_pub_sub.PROGRAMS}
+PROGRAMS = {
+    **readme_pynats.PROGRAMS,
+    **readme_nas_pub_sub.PROGRAMS,
+    **readme_no_asyncio_nats.PROGRAMS,
+}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")

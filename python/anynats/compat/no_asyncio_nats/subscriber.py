@@ -6,6 +6,7 @@ Threads may share it; what waits, waits in anynats.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, overload
 
 import anynats
 from anynats.compat.no_asyncio_nats.errors import translated
@@ -20,6 +21,11 @@ class Subscriber(Made):
     _sub: anynats.Subscription
     _client: anynats.Client
 
+    # Without a timeout it is None only after the end, which no example of the README looks for.
+    @overload
+    def recv_msg(self, timeout: None = None) -> Message | Any: ...
+    @overload
+    def recv_msg(self, timeout: timedelta) -> Message | None: ...
     def recv_msg(self, timeout: timedelta | None = None) -> Message | None:
         """Return the next message; None after `timeout`, or when the subscription has ended.
 
