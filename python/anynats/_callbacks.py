@@ -1,8 +1,9 @@
 """Callbacks: what becomes of an exception in one, and the thread that runs those of `anynats`.
 
 A blocking client has one callback thread, from the first callback to the last. It has a seat at the
-driver, so that it reads the socket itself while it waits; it takes up to 64 messages of one
-subscription before it looks at the others. Callbacks may use the client, and wait.
+driver, so that it reads the socket itself while it waits; while callbacks take their time, the
+background thread does. It takes up to 64 messages of one subscription before it looks at the
+others. Callbacks may use the client, and wait.
 """
 
 import itertools
@@ -119,7 +120,10 @@ class CallbackThread:
 
     def _live(self) -> None:
         while True:
-            for token in self._seat.turn():
+            tokens = self._seat.turn()
+            if tokens:
+                self._seat.away()  # callbacks may take their time, or wait for each other
+            for token in tokens:
                 goes_on = self._known[token].turn(self, self._waits[token])
                 with self._lock:
                     if goes_on:

@@ -65,6 +65,7 @@ void bind_threads(nb::module_& module) {
         .def("fileno", [](NativeSeat& self) { return self.seat->fd(); })
         .def("turn", [](NativeSeat& self) { return self.seat->turn(); })
         .def("flush", [](NativeSeat& self) { self.seat->flush(); })
+        .def("away", [](NativeSeat& self) { self.seat->away(); })
         .def("sleep", &sleep)
         .def("notify_done",
              [](NativeSeat& self, NativeOperation& operation, std::uint64_t token) {

@@ -211,7 +211,8 @@ void Driver::tick(bool readable) {
     }
     const Time now = clock();
     if (!readable) scheduled_ = never;
-    if (lingers() && (now >= after(left_at_, linger_time) || connection_.blocked())) {
+    const Time since = unread_since();
+    if (since != never && (now >= after(since, linger_time) || connection_.blocked())) {
         arm_background();
     }
     // One bounded turn: what is left keeps the descriptor readable, and we are called again.
@@ -224,7 +225,7 @@ void Driver::tick(bool readable) {
         schedule(quiet_at);  // somebody writes anyway: do not get in the way
     }
     schedule(connection_.next_timeout());
-    if (lingers()) schedule(after(left_at_, linger_time));
+    if (unread_since() != never) schedule(after(unread_since(), linger_time));
     leave();
 }
 

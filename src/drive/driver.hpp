@@ -66,6 +66,8 @@ public:
     void sit(Seat& seat) noexcept;
     void rise(Seat& seat) noexcept;
     void leave_seat(Seat& seat) noexcept;
+    /// Its thread does something else for now; returns since when.
+    Time went_away(Seat& seat) noexcept;
     /// Read, if this is the leader's seat.
     void turn(Seat& seat);
 
@@ -96,6 +98,7 @@ private:
     void lead_by(Seat& seat) noexcept;
     void end_watch() noexcept;
     bool lingers() const noexcept;
+    Time unread_since() const noexcept;
     void arm_background();
     void schedule(Time due) noexcept;
 

@@ -28,6 +28,12 @@ bool Driver::lingers() const noexcept {
     return lead_ == Lead::none || (lead_ == Lead::loop && !seated_->waits());
 }
 
+/// Since when nobody would read if something came; never if somebody would.
+Time Driver::unread_since() const noexcept {
+    if (lingers()) return left_at_;
+    return lead_ == Lead::loop ? seated_->away_since() : never;
+}
+
 /// Whoever led waits no longer.
 void Driver::left_lead() {
     left_at_ = clock();
@@ -52,6 +58,12 @@ void Driver::rise(Seat& seat) noexcept {
 void Driver::turn(Seat& seat) {
     if (lead_ == Lead::background && seat.waits()) lead_by(seat);
     if (seated_ == &seat) connection_.drive(clock());
+}
+
+Time Driver::went_away(Seat& seat) noexcept {
+    const Time now = clock();
+    if (seated_ == &seat) schedule(after(now, linger_time));
+    return now;
 }
 
 void Driver::leave_seat(Seat& seat) noexcept {

@@ -78,6 +78,7 @@ std::vector<std::uint64_t> Seat::turn() {
         std::uint64_t times;
         [[maybe_unused]] const ssize_t n = ::read(wake_.get(), &times, sizeof times);
     }
+    away_ = false;
     in_turn_ = true;
     driver_->turn(*this);
     in_turn_ = false;
@@ -89,7 +90,14 @@ void Seat::flush() {
     driver_->push();
 }
 
+void Seat::away() {
+    const Inside inside(*driver_);
+    away_ = true;
+    away_since_ = driver_->went_away(*this);
+}
+
 void Seat::sleep(Time until) noexcept {
+    away_ = false;
     const timespec wait = to_timespec(until - monotonic_now());
     pollfd descriptor{fd(), POLLIN, 0};
     ::ppoll(&descriptor, 1, until == never ? nullptr : &wait, nullptr);

@@ -4,6 +4,7 @@
 // are the background thread's business. A driver may have many seats, each for one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -28,6 +29,9 @@ public:
     std::vector<std::uint64_t> turn();
     /// Send what waits. For the loop, before it sleeps.
     void flush();
+    /// The thread turns to something that may take long, until its next turn() or sleep(): if it
+    /// takes longer than the linger, the background thread reads meanwhile.
+    void away();
     /// Sleep until there is something to do, or `until`, or a signal; for threads without a loop.
     void sleep(Time until) noexcept;
 
@@ -41,6 +45,8 @@ public:
     // --- for the driver, under its lock ----------------------------------------------------------
     void watch_connection(bool yes) noexcept;
     bool waits() const noexcept { return !Notices::empty(); }
+    /// Since when the thread is away; never if it is here.
+    Time away_since() const noexcept { return away_ ? away_since_ : never; }
 
 private:
     class Change;
@@ -51,6 +57,8 @@ private:
     Fd wake_;
     bool signalled_ = false;  // wake_ is readable
     bool in_turn_ = false;    // what is told now is returned by turn()
+    std::atomic<bool> away_{false};
+    Time away_since_{};
 };
 
 }  // namespace v0

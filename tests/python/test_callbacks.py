@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -165,3 +166,22 @@ def test_their_subject_must_be_right(face: Face, url: str) -> None:
                 await nc.subscribe("a b", callback=print)
 
     face.run(body())
+
+
+def test_the_socket_is_read_while_a_callback_blocks(url: str, other: anynats.Client) -> None:
+    """On the blocking face, whose callback thread would be the one to read."""
+    entered, gate = threading.Event(), threading.Event()
+
+    def block(_: anynats.Message) -> None:
+        entered.set()
+        gate.wait(20)
+
+    with anynats.connect(url) as nc, nc.subscribe("a", callback=block), nc.subscribe("b") as sub:
+        nc.publish("a", b"")
+        assert entered.wait(10)
+        other.publish("b", b"")
+        deadline = time.monotonic() + 10
+        while not sub.pending:
+            assert time.monotonic() < deadline, "nobody reads"
+            time.sleep(0.001)  # why: to ask with a wait would be to read
+        gate.set()

@@ -99,6 +99,33 @@ TEST_F(DriverSeats, TheBackgroundThreadReadsWhenNothingWaits) {
     EXPECT_TRUE(becomes_true([&] { return sub->pending() == 1; }));
 }
 
+TEST_F(DriverSeats, TheBackgroundThreadReadsForAThreadThatIsAway) {
+    const auto driver = connected();
+    TinyLoop loop(driver);
+    const auto first = driver->subscribe("1", {}).value();
+    const auto second = driver->subscribe("2", {}).value();
+    const auto begin = [&](const auto& sub) {
+        auto next = std::make_shared<NextOperation>(sub);
+        next->begin(far_away);
+        loop.begin(*next);
+        return next;
+    };
+    const auto here = begin(first), later = begin(second);
+    ASSERT_FALSE(driver->publish("1", "x", {}, {}));
+    while (!here->done()) loop.turn();
+    loop.seat.away();  // and still it counts as waiting
+    ASSERT_FALSE(driver->publish("2", "y", {}, {}));
+    EXPECT_TRUE(becomes_true([&] { return later->done(); }));
+    EXPECT_EQ(loop.turn(), std::vector<std::uint64_t>{2});
+    // It leads again, and is not relieved while it sleeps.
+    const auto again = begin(first);
+    loop.seat.away();
+    loop.turn(30ms);
+    ASSERT_FALSE(driver->publish("1", "z", {}, {}));
+    while (!again->done()) loop.turn();
+    EXPECT_EQ(payload(again->take()), "z");
+}
+
 TEST_F(DriverSeats, DeadlinesAreKeptForALoopThatSleeps) {
     const auto driver = connected();
     TinyLoop loop(driver);
