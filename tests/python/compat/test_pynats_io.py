@@ -80,6 +80,7 @@ def test_clients_do_not_see_each_others_answers(url: str) -> None:
     """The original has the same inbox in all of them."""
     with Client(ClientOptions(servers=[url])) as one, Client(ClientOptions(servers=[url])) as two:
         sub = one.subscribe("who")
+        one.flush()
         answers: list[bytes] = []
         threads = [
             threading.Thread(target=lambda c=c: answers.append(c.request("who", b"").data()))
