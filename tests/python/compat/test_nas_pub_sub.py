@@ -157,6 +157,7 @@ def test_a_request_that_nobody_answers(shared_server: Server, other: anynats.Cli
             silent = other.subscribe("silent")
             other.flush()
             assert await client.request("silent", "x", timeout=0.2) is None
+            await client._link.ready().flush()
             request = silent.next(timeout=PATIENCE)
             assert request.payload == b"x"
             # No inbox is left on the server: whoever answers now, nobody is there.

@@ -132,7 +132,6 @@ class NasPubSub:
         except anynats.Error as error:
             LOG.debug("subscription %s: %s", sid, error)
         finally:
-            self._link.log_events()
             self._forget(sid)
 
     async def unsubscribe(

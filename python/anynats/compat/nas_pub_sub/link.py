@@ -34,7 +34,7 @@ class Link:
         self._begun = True
         servers = options.pop("servers", url)
         try:
-            self.client = await anynats.asyncio.connect(servers, **options)
+            self.client = await anynats.asyncio.connect(servers, on_event=_log_event, **options)
         except Exception as error:  # told to whoever uses the client next
             self.error = error
 
@@ -70,7 +70,6 @@ class Link:
             raise RuntimeError("this client belongs to another event loop")
         if self.client is None or self.state is not ConnectionState.CONNECTED:
             raise self.refusal()
-        self.log_events()
         return self.client
 
     def refusal(self) -> ConnectionError:
@@ -80,12 +79,6 @@ class Link:
         error.__cause__ = cause
         return error
 
-    def log_events(self) -> None:
-        """Log what went wrong since; called whenever something is done with the client."""
-        while self.client is not None and (event := self.client.next_event()) is not None:
-            if event.kind in ("error", "slow_consumer"):
-                LOG.warning("%s: %s", event.kind, event.error)
-
     async def close(self) -> None:
         """End the connection, or the dial. Errors of that are of no interest any more."""
         if self.is_closed:
@@ -94,8 +87,12 @@ class Link:
         self._dialling.cancel()
         await asyncio.wait({self._dialling})
         if self.client is not None:
-            self.log_events()
             try:
                 await self.client.close()
             except anynats.Error as error:
                 LOG.debug("close: %s", error)
+
+
+def _log_event(event: anynats.Event) -> None:
+    if event.kind in ("error", "slow_consumer"):
+        LOG.warning("%s: %s", event.kind, event.error)
