@@ -10,12 +10,12 @@ here: everything is a call of anynats.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anynats
 from anynats.compat.no_asyncio_nats.client import Client
-from anynats.compat.no_asyncio_nats.errors import not_yet, translated
+from anynats.compat.no_asyncio_nats.errors import translated
 from anynats.compat.no_asyncio_nats.made import (
     JetStream,
     JetStreamPullConsumer,
@@ -47,15 +47,22 @@ def connect(address: str | Sequence[str], options: dict[str, Any] | None = None)
     ConnectionError when that fails, TimeoutError too when it took too long, ValueError for a bad
     URL or option. Durations in `options` are timedelta.
     """
+    return _connect(anynats.connect, address, options)
+
+
+def gevent_connect(address: str | Sequence[str], options: dict[str, Any] | None = None) -> Client:
+    """Connect like `connect`, with waits that let other greenlets run. ImportError without gevent.
+
+    With monkey patching or without.
+    """
+    import anynats.gevent
+
+    return _connect(anynats.gevent.connect, address, options)
+
+
+def _connect(dial: Callable[..., Any], address: object, options: object) -> Client:
     if not isinstance(address, (str, list, tuple)):
         raise TypeError(f"address: a str or a list is needed, not {type(address).__name__}")
     ours = native_options(options)
     with translated():
-        return Client._of(anynats.connect(address, **ours))
-
-
-def gevent_connect(address: str | Sequence[str], options: dict[str, Any] | None = None) -> Client:
-    """Connect with waits that cooperate with gevent; comes with a later version."""
-    import gevent  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
-
-    not_yet("gevent_connect")
+        return Client._of(dial(address, **ours))
