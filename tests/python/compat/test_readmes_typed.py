@@ -12,16 +12,19 @@ import pytest
 import readme_nas_pub_sub
 import readme_no_asyncio_nats
 import readme_pynats
+import readme_simple_nats
 
 PROGRAMS = {
     **readme_pynats.PROGRAMS,
     **readme_nas_pub_sub.PROGRAMS,
     **readme_no_asyncio_nats.PROGRAMS,
+    **readme_simple_nats.PROGRAMS,
 }
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
 def test_readmes_are_typed(tmp_path: Path) -> None:
+    (tmp_path / "msgpack.py").write_text(readme_simple_nats.MSGPACK)
     files = []
     for name, text in PROGRAMS.items():
         files.append(tmp_path / f"{name}.py")
