@@ -316,6 +316,20 @@ def test_the_server_comes_back() -> None:
         run(body(server))
 
 
+def test_a_dead_peer_is_noticed() -> None:
+    """Its pings are not answered any more; the connection itself says nothing."""
+
+    async def body(server: Server) -> None:
+        async with client_of(server, ping_interval=0.1, max_pings_outstanding=1) as client:
+            server.pause()
+            await until(lambda: not client.is_connected())
+            server.resume()
+            await until(client.is_connected)
+
+    with Server() as server:
+        run(body(server))
+
+
 def test_a_connection_that_is_given_up(shared_server: Server) -> None:
     async def body(server: Server) -> None:
         client = NasPubSub("127.0.0.1", server.port, reconnect=False)

@@ -347,6 +347,21 @@ def test_the_options_of_the_readme_are_known() -> None:
     assert "option 'tls_root_certificates' is not supported by this version yet" in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        ("user: u, password: p", {"user_and_password": ("u", "p")}),
+        ("token: t", {"token": "t"}),
+    ],
+)
+def test_user_and_password(config: str, options: dict[str, object]) -> None:
+    with Server(config=f"authorization {{ {config} }}") as server:
+        with pytest.raises(ConnectionError):
+            no_asyncio_nats.connect(server.url)
+        with no_asyncio_nats.connect(server.url, options) as nc:
+            nc.flush()
+
+
 def test_closing_and_leaving(url: str, other: anynats.Client) -> None:
     subject = other.new_inbox()
     with other.subscribe(subject) as outside:
