@@ -81,7 +81,7 @@ class Client(_surface.Client):
 
     def close(self) -> None:
         if self._callback_thread is not None:
-            self._callback_thread.stop()
+            self._callback_thread.stopped = True
         super().close()
         if self._callback_thread is not None:
             self._callback_thread.join()

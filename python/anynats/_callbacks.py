@@ -31,6 +31,20 @@ def failed(native: Any, subject: str | None, error: BaseException) -> None:
         native.callback_failed(f"a callback on {subject!r} raised {error!r}")
 
 
+class Caller:
+    """Calls back, until it is stopped."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self.stopped = False  # a callback that runs comes to its end, and no other begins
+
+    def call(self, callback: Callable[[Any], Any], argument: Any, subject: str | None) -> None:
+        try:
+            callback(argument)
+        except (Exception, SystemExit) as error:  # the latter would end all callbacks silently
+            failed(self._native, subject, error)
+
+
 class Messages:
     """The callback of a subscription: what is waited for, and what is done then."""
 
@@ -41,18 +55,18 @@ class Messages:
     def begin(self) -> Any:
         return self._iterator.start_next()
 
-    def turn(self, thread: "CallbackThread", operation: Any) -> bool:
+    def turn(self, caller: Caller, operation: Any) -> bool:
         """Call back for what came; return whether to go on."""
         try:
             message = operation.result()
         except Closed:
             return False
         count = 0
-        while message is not None and not thread.stopped:
-            thread.call(self._callback, message, self._queue.subject)
+        while message is not None and not caller.stopped:
+            caller.call(self._callback, message, self._queue.subject)
             count += 1
             message = self._iterator.try_next() if count < _MOST_IN_A_ROW else None
-        return not thread.stopped
+        return not caller.stopped
 
 
 class Events:
@@ -62,26 +76,25 @@ class Events:
         self._take, self._callback = client.next_event, callback
         self.begin = client._native.event
 
-    def turn(self, thread: "CallbackThread", operation: Any) -> bool:
+    def turn(self, caller: Caller, operation: Any) -> bool:
         while (event := self._take()) is not None:
-            thread.call(self._callback, event, None)
+            caller.call(self._callback, event, None)
             if event.kind == "closed":
                 return False
         return True
 
 
-class CallbackThread:
+class CallbackThread(Caller):
     """The callbacks of one client, and their thread while there are any."""
 
     def __init__(self, native: Any) -> None:
-        self._native = native
+        super().__init__(native)
         self._lock = threading.Lock()
         self._tokens = itertools.count(1)
         self._known: dict[int, Any] = {}  # token -> Messages or Events
         self._waits: dict[int, Any] = {}  # token -> the operation it waits for
         self._thread: threading.Thread | None = None
         self._seat: Any = None
-        self.stopped = False  # nothing is called back any more
 
     def add(self, known: Messages | Events) -> None:
         with self._lock:
@@ -89,7 +102,6 @@ class CallbackThread:
             if self._thread is None:
                 self._seat = _native.Seat(self._native)
                 thread = threading.Thread(target=self._live, name="anynats-callbacks", daemon=True)
-                self._known[token] = known
                 thread.start()
                 self._thread = thread
             self._known[token] = known
@@ -102,21 +114,11 @@ class CallbackThread:
     def is_current(self) -> bool:
         return threading.current_thread() is self._thread
 
-    def stop(self) -> None:
-        """Begin to end: a callback that runs comes to its end, and no other begins."""
-        self.stopped = True
-
     def join(self) -> None:
         """The client is closed: wait for the callback that runs, if this is not its thread."""
         thread = self._thread
         if thread is not None and not self.is_current():
             thread.join()
-
-    def call(self, callback: Callable[[Any], Any], argument: Any, subject: str | None) -> None:
-        try:
-            callback(argument)
-        except BaseException as error:  # SystemExit too: it would end all callbacks silently
-            failed(self._native, subject, error)
 
     def _live(self) -> None:
         while True:

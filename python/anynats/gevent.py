@@ -14,7 +14,7 @@ kill() lose no message. A callback runs in a greenlet of its subscription.
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 try:
@@ -99,7 +99,7 @@ class Client(_surface.Client):
         self._native = native
         self._places: dict[Any, _Place] = {}  # by hub
         self._greenlets: set[Any] = set()  # those of callbacks
-        self._closing = False
+        self._caller = _callbacks.Caller(native)
         return self
 
     def publish(
@@ -139,43 +139,31 @@ class Client(_surface.Client):
         subscription._queue = start(*args)
         subscription._client = self
         if callback is not None:
-            self._spawn(self._call_back, subscription, callback)
+            self._call_back(_callbacks.Messages(subscription._queue, callback))
         return subscription
 
+    def drain(self, timeout: Any = None) -> None:
+        if gevent.getcurrent() in self._greenlets:
+            _callbacks.refuse_drain()
+        super().drain(timeout)
+
     def close(self) -> None:
-        self._closing = True
+        self._caller.stopped = True
         super().close()
         gevent.joinall(self._greenlets - {gevent.getcurrent()})
 
-    def _spawn(self, function: Callable[..., None], *args: Any) -> None:
-        greenlet = gevent.spawn(function, *args)
+    def _call_back(self, known: Any) -> None:
+        greenlet = gevent.spawn(self._live, known)
         self._greenlets.add(greenlet)
         greenlet.link(self._greenlets.discard)
 
-    def _call_back(self, subscription: Subscription, callback: Callable[[Message], Any]) -> None:
-        try:
-            for message in subscription:
-                if self._closing:
-                    return
-                self._call(callback, message, subscription.subject)
-        except Closed:
-            pass
-
-    def _tell_events(self, callback: Callable[[Event], Any]) -> None:
-        kind = None
-        while kind != "closed":
-            event = self.next_event()
-            if event is None:
-                self._run(self._native.event)
-            else:
-                kind = event.kind
-                self._call(callback, event, None)
-
-    def _call(self, callback: Callable[[Any], Any], argument: Any, subject: str | None) -> None:
-        try:
-            callback(argument)
-        except Exception as error:
-            _callbacks.failed(self._native, subject, error)
+    def _live(self, known: Any) -> None:
+        goes_on = True
+        while goes_on:
+            operation = known.begin()
+            if not operation.done():
+                self._place().wait(operation)
+            goes_on = known.turn(self._caller, operation)
 
 
 class _Place:
@@ -223,6 +211,6 @@ def connect(
     native_options = _face.native_options(servers, options)
     client = Client._of(_native.ThreadsClient(native_options, never_blocks=True))
     if on_event is not None:
-        client._spawn(client._tell_events, on_event)
+        client._call_back(_callbacks.Events(client, on_event))
     client._run(client._native.connect)
     return client
