@@ -143,9 +143,11 @@ def test_i27_damaged_bytes(
         async with nc:
             sub = await nc.subscribe(nc.new_inbox())
             await nc.flush()
+            proxy.refuse()  # so that `behind` cannot come by the next connection
             for payload in (b"before", b"damage me", b"behind"):
                 other.publish(sub.subject, payload)
             other.flush()
+            proxy.listen()
             assert (await sub.next(timeout=5)).payload == b"before"
             await face.until(nc, lambda: nc.counters["reconnects"] == 1)
             await nc.flush(timeout=5)
