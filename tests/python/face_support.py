@@ -142,7 +142,7 @@ class SansIo:
 
     def pump(self, until: Callable[[], bool], deadline: float | None = None) -> None:
         """Drive until `until()` or the deadline; asserts that it does not take for ever."""
-        give_up = time.monotonic() + PATIENCE
+        give_up = (deadline or time.monotonic()) + PATIENCE
         while True:
             self.session.handle_timeout(time.monotonic())
             self.act()
