@@ -20,12 +20,6 @@ constexpr Duration tick_time = std::chrono::microseconds(500);
 // thread that waits for each of its requests never asks for a tick.
 constexpr Duration burst_time = std::chrono::microseconds(10);
 
-std::shared_ptr<ChoiceJob> choices_of(Options& options, Callbacks& callbacks) {
-    if (!options.choose_server) return nullptr;
-    options.ask_for_server = true;
-    return std::make_shared<ChoiceJob>(callbacks, std::exchange(options.choose_server, {}));
-}
-
 Executor executor_of(Options& options) {
     if (!options.inline_callbacks) return std::exchange(options.executor, {});
     if (!options.executor) return Callbacks::inline_executor();
@@ -40,30 +34,20 @@ std::shared_ptr<Driver> Driver::make(Options options) {
     driver->background_ = &Background::instance();
     driver->number_ = driver->background_->add(driver, driver->connection_.poll_fd());
     const Inside inside(*driver);
-    if (driver->choices_) {
-        driver->connection_.inner().chooser = [job = driver->choices_](const Action& action) {
-            job->ask(action);
-        };
-    }
-    if (driver->choices_ || driver->listener_.wants_events()) {
-        if (auto error = driver->callbacks_.prepare()) throw_error(*error);
-    }
-    driver->session().inner().listener = &driver->listener_;
+    driver->user_code_.begin(driver->connection_);
     driver->connection_.act(driver->clock());
     driver->arm_background();
     return driver;
 }
 
 Driver::Driver(Options options)
-    : callbacks_(*this, executor_of(options)),
-      listener_(callbacks_, std::exchange(options.on_event, {})),
-      choices_(choices_of(options, callbacks_)),
+    : user_code_(*this, options, executor_of(options)),
       connection_(std::move(options), monotonic_now()) {
     session_ = &connection_.session();
 }
 
 Driver::~Driver() {
-    session().inner().listener = nullptr;
+    user_code_.end(connection_);
     if (number_) background_->remove(number_, connection_.poll_fd());
     connection_.flush(clock());
 }

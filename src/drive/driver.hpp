@@ -10,9 +10,9 @@
 
 #include <anynats/connection.hpp>
 #include "core/wait.hpp"
-#include "drive/callback_jobs.hpp"
 #include "drive/host.hpp"
 #include "drive/mutex.hpp"
+#include "drive/user_code.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -103,9 +103,8 @@ private:
     void schedule(Time due) noexcept;
 
     Mutex mutex_;
-    Callbacks callbacks_;
-    EventListener listener_;              // on callbacks_
-    std::shared_ptr<ChoiceJob> choices_;  // on callbacks_; none: the pool chooses
+    UserCode user_code_;
+    Callbacks& callbacks_ = user_code_.callbacks;
     Connection connection_;
     Lead lead_ = Lead::none;
     List<Waiter> room_;         // threads that wait for pending_limit
