@@ -89,6 +89,21 @@ def test_pkg_config(kind: str, prefix: Path, url: str, tmp_path: Path) -> None:
         assert run(program, url, **environment) == SAYS
 
 
+def test_asio_over_the_installed_library(kind: str, prefix: Path, url: str, tmp_path: Path) -> None:
+    """The library knows no Asio: a program brings its own, and finds the adaptor installed."""
+    if not Path("/usr/include/boost/asio.hpp").exists():
+        pytest.skip("Boost.Asio is not here")
+    if kind != "shared":
+        return  # a header is the same with both
+    library = library_directory(prefix)
+    path = str(library / "pkgconfig")
+    flags = run("pkg-config", "--cflags", "--libs", "anynats", PKG_CONFIG_PATH=path)
+    source = ROOT / "examples" / "cpp" / "asio_service.cpp"
+    run("g++", "-std=c++20", source, "-o", tmp_path / "service", *shlex.split(flags))
+    told = run(tmp_path / "service", url, LD_LIBRARY_PATH=str(library))
+    assert told.startswith("7 * 7 = 49\n")
+
+
 def test_an_installed_file_names_no_place_of_this_machine(prefix: Path) -> None:
     for path in prefix.rglob("*"):
         if path.suffix in (".cmake", ".pc", ".hpp"):

@@ -1,4 +1,4 @@
-"""The public headers: each stands alone, and serves programs without exceptions.
+"""The public headers: each stands alone, and serves programs without exceptions (but for Asio's).
 
 Compiled by GCC, and by the newest clang that is here. The static library is the one that the stage
 `build` left in build/release.
@@ -16,7 +16,9 @@ INCLUDE = ROOT / "include"
 CLANGS = [f"clang++-{version}" for version in range(30, 14, -1)]
 COMPILERS = ["g++", next(filter(shutil.which, CLANGS), "clang++")]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
-OPTIONS = ["-std=c++20", *WARNINGS, "-fno-exceptions", "-fno-rtti"]
+PLAIN = ["-std=c++20", *WARNINGS]
+OPTIONS = [*PLAIN, "-fno-exceptions", "-fno-rtti"]
+ASIO = {"boost/asio.hpp": [], "asio.hpp": ["-DANYNATS_ASIO_STANDALONE"]}
 
 
 @pytest.fixture(params=COMPILERS)
@@ -30,9 +32,21 @@ def test_each_header_stands_alone(compiler: str, tmp_path: Path) -> None:
     headers = sorted(path.relative_to(INCLUDE) for path in INCLUDE.rglob("*.hpp"))
     assert len(headers) > 10
     for header in headers:
+        if header.name.startswith("asio"):
+            continue  # needs Asio, and its exceptions
         source = tmp_path / f"{header.stem}.cpp"
         source.write_text(f"#include <{header}>\n#include <{header}>\n")
         run(compiler, *OPTIONS, "-fsyntax-only", f"-I{INCLUDE}", source)
+
+
+@pytest.mark.parametrize("asio", ASIO)
+def test_the_headers_for_asio_stand_alone(compiler: str, asio: str, tmp_path: Path) -> None:
+    if not Path("/usr/include", asio).exists():
+        pytest.skip(f"{asio} is not here")
+    for header in ("asio", "asio_wait"):
+        source = tmp_path / f"{header}.cpp"
+        source.write_text(f"#include <anynats/{header}.hpp>\n#include <{asio}>\n")
+        run(compiler, *PLAIN, *ASIO[asio], "-fsyntax-only", f"-I{INCLUDE}", source)
 
 
 def test_a_program_without_exceptions(compiler: str, tmp_path: Path) -> None:

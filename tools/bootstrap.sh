@@ -18,6 +18,7 @@ missing_packages() {
         command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     for pair in openssl/ssl.h:libssl-dev boost/json.hpp:libboost1.81-dev \
+        asio.hpp:libasio-dev \
         gtest/gtest.h:libgtest-dev gmock/gmock.h:libgmock-dev; do
         have_header "${pair%%:*}" || echo "${pair##*:}"
     done

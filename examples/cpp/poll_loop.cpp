@@ -1,8 +1,7 @@
-// A connection in an event loop of one's own: watch one descriptor and one deadline, call drive().
+// A client in an event loop of one's own: watch one descriptor and one deadline, call drive().
 // No thread, no lock, nothing that waits but the loop itself.
 // usage: poll_loop [URL]
 #include <poll.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,48 +9,36 @@
 #include <exception>
 #include <string>
 
-#include <anynats/connection.hpp>
+#include <anynats/loop.hpp>
 
-namespace {
+using namespace std::chrono_literals;
 
-anynats::Time now() {
-    timespec time;
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return anynats::Time(std::chrono::seconds(time.tv_sec) +
-                         std::chrono::nanoseconds(time.tv_nsec));
+/// One turn: send and call back what is due, wait until there is something to do, and do it.
+static void turn(anynats::LoopDriver& driver) {
+    const bool again = driver.drive(false);
+    const auto left = again ? 0ns : driver.next_timeout() - driver.now();
+    pollfd fd{driver.fd(), POLLIN, 0};
+    const auto wait =
+        std::chrono::ceil<std::chrono::milliseconds>(std::clamp<anynats::Duration>(left, 0s, 1min));
+    ::poll(&fd, 1, static_cast<int>(wait.count()));
+    driver.drive();
 }
-
-/// One turn: wait until there is something to do, and do it.
-void turn(anynats::Connection& connection) {
-    using std::chrono::milliseconds;
-    const auto left = std::chrono::ceil<milliseconds>(connection.next_timeout() - now());
-    pollfd fd{connection.poll_fd(), POLLIN, 0};
-    ::poll(&fd, 1, static_cast<int>(std::clamp(left, milliseconds(0), milliseconds(1000)).count()));
-    while (connection.drive(now())) {
-    }
-}
-
-}  // namespace
 
 int main(int argc, char** argv) try {
     anynats::Options options;
     if (argc > 1) options.servers = {argv[1]};
-    anynats::Connection connection(options, now());
-    anynats::Session& session = connection.session();
-    connection.drive(now());  // begins to connect
-    while (session.state() != anynats::ConnectionState::connected) {
-        if (session.state() == anynats::ConnectionState::closed) throw *session.last_error();
-        turn(connection);
-    }
-    while (const auto event = session.next_event()) {
-        std::printf("%s\n", std::string(to_string(event->kind)).c_str());
-    }
-    for (int i = 0; i < 5; ++i) {
-        if (const auto refusal = session.publish("loop.ticks", std::to_string(i))) throw *refusal;
-    }
-    while (!connection.flush(now())) turn(connection);
-    const anynats::Counters counters = session.counters();
-    std::printf("%llu messages out\n", static_cast<unsigned long long>(counters.out_messages));
+    anynats::LoopDriver driver(options);
+    anynats::Client& nc = driver.client();
+    auto squares = nc.subscribe("squares", [&](const anynats::Message& msg) {
+        const int n = std::stoi(std::string(msg.payload()));
+        nc.publish(msg.reply(), std::to_string(n * n));
+    });
+    nc.request("squares", "7", 5s).then([&](anynats::Result<anynats::Message> reply) {
+        if (reply.ok()) std::printf("7 * 7 = %s\n", std::string(reply->payload()).c_str());
+        nc.close().detach();
+    });
+    while (!driver.closed()) turn(driver);
+    if (const auto error = nc.last_error()) throw *error;
 } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -142,6 +142,16 @@ public:
     /// `Result<T> result = co_await operation.as_result();`
     auto as_result() noexcept { return OperationAwaiter<T, false>(*this); }
 
+    /// For adaptors to other ways of waiting: run `continuation`, as `then` does its callback, or
+    /// say why not. The result stays here, in state(), and dropping this handle still cancels.
+    std::optional<Error> try_continue_with(std::shared_ptr<Continuation> continuation) {
+        if (!host_) return Error(ErrorCode::usage_error, "nobody drives this operation");
+        if (let_go_) return taken_elsewhere();
+        // This handle may be gone, with the coroutine it is in, before the call returns.
+        const std::shared_ptr<OperationHost> host = host_;
+        return host->then(state_, std::move(continuation));
+    }
+
     /// End it now; what it had begun on the server may still happen.
     void cancel() noexcept {
         if (!state_ || done()) return;
@@ -174,13 +184,6 @@ private:
     }
     /// Once it is done.
     Result<T> take() { return let_go_ ? Result<T>(taken_elsewhere()) : state_->take(); }
-    std::optional<Error> try_continue_with(std::shared_ptr<Continuation> continuation) {
-        if (!host_) return Error(ErrorCode::usage_error, "nobody drives this operation");
-        if (let_go_) return taken_elsewhere();
-        // This handle may be gone, with the coroutine it is in, before the call returns.
-        const std::shared_ptr<OperationHost> host = host_;
-        return host->then(state_, std::move(continuation));
-    }
     void continue_with(std::shared_ptr<Continuation> continuation) {
         if (std::optional<Error> why_not = try_continue_with(std::move(continuation))) {
             throw_error(*why_not);

@@ -4,17 +4,13 @@
 
 #include <new>
 
+#include "drive/client_access.hpp"
 #include "drive/driver.hpp"
 #include "ops/core_ops.hpp"
 #include "ops/start.hpp"
 
 namespace anynats {
 inline namespace v0 {
-
-/// Lets the free function connect() make a Client.
-struct ClientAccess {
-    static Client make(std::shared_ptr<Host> host) { return Client(std::move(host)); }
-};
 
 namespace {
 
@@ -45,7 +41,8 @@ public:
                          "drain waits for this callback to return: let it go on, or use then()");
         }
         std::optional<Error> why_not = host_->wait(operation);
-        if (!why_not && !Callbacks::on_driver()) host_->callbacks()->join();
+        Callbacks* const callbacks = host_->callbacks();
+        if (!why_not && callbacks && !Callbacks::on_driver()) callbacks->join();
         return why_not;
     }
     void cancel(OperationState& operation) noexcept override { host_->cancel(operation); }

@@ -13,10 +13,13 @@
 namespace anynats {
 inline namespace v0 {
 
-LoopHost::LoopHost(Options options)
+LoopHost::LoopHost(Options options) : LoopHost(std::move(options), NotYet()) {
+    begin();
+}
+
+LoopHost::LoopHost(Options options, NotYet)
     : connection_(std::move(options), monotonic_now()), thread_(std::this_thread::get_id()) {
     session_ = &connection_.session();
-    connection_.act(clock());
 }
 
 LoopHost::~LoopHost() {

@@ -3,6 +3,7 @@
 // another one is refused. What became ready is told as tokens that the loop's side chose.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -15,13 +16,13 @@
 namespace anynats {
 inline namespace v0 {
 
-class LoopHost final : public Host {
+class LoopHost : public Host {
 public:
     explicit LoopHost(Options options);
     ~LoopHost() override;
 
     /// Throws UsageError on a foreign thread.
-    void enter() override;
+    void enter() final;
     bool try_enter() override;
     void leave() noexcept override {}
     Time clock() const override;
@@ -51,11 +52,19 @@ public:
     void forget(std::uint64_t token) noexcept { notices_.forget(token); }
     std::vector<std::uint64_t> take_completions() { return notices_.take_completions(); }
 
-private:
+protected:
+    struct NotYet {};
+    /// The same without beginning to connect, which begin() does.
+    LoopHost(Options options, NotYet);
+    void begin() { connection_.act(clock()); }
+    /// The loop's thread is this one from now on.
+    void move_here() noexcept { thread_ = std::this_thread::get_id(); }
     void tell_room() noexcept;
 
     Connection connection_;
-    std::thread::id thread_;
+
+private:
+    std::atomic<std::thread::id> thread_;
     Notices notices_;
     List<Waiter> room_;
 };

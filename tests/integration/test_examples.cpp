@@ -53,12 +53,18 @@ TEST_F(Examples, Coroutines) {
 }
 
 TEST_F(Examples, PollLoop) {
-    EXPECT_EQ(run("poll_loop"), "connected\n5 messages out\n");
+    EXPECT_EQ(run("poll_loop"), "7 * 7 = 49\n");
+}
+
+TEST_F(Examples, AsioService) {
+    const std::string text = run("asio_service");
+    EXPECT_TRUE(text.starts_with("7 * 7 = 49\nrequest on \"nobody.listens\"")) << text;
 }
 
 TEST_F(Examples, SayWhatIsWrong) {
     server.kill();
     EXPECT_TRUE(run("poll_loop").ends_with("ends with 256"));
+    EXPECT_TRUE(run("asio_service").ends_with("ends with 256"));
     EXPECT_TRUE(run("request_reply").ends_with("ends with 256"));
     EXPECT_TRUE(run("callbacks").ends_with("ends with 256"));
     EXPECT_TRUE(run("coroutines").ends_with("ends with 256"));
