@@ -9,7 +9,12 @@ COMMAND_SECONDS = 300.0  # a whole build on a slow machine
 UNITY = "CMAKE_UNITY_BUILD=ON"  # several files at once: half the time
 
 
-def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    seconds: float = COMMAND_SECONDS,
+    **environment: str,
+) -> str:
     """Run a program and return what it printed; a failure shows that."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "CMAKE_"))}
     done = subprocess.run(
@@ -21,7 +26,7 @@ def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> st
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=COMMAND_SECONDS,
+        timeout=seconds,
     )
     words = " ".join(map(str, command))
     assert done.returncode == 0, f"{words} ends with {done.returncode}:\n{done.stdout[-8000:]}"

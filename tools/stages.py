@@ -143,6 +143,7 @@ FUZZ_SECONDS = 60  # for each target; the stage is skipped where no clang can bu
 FUZZ = Stage("fuzz", [f"{PYTHON} tools/fuzz.py run {FUZZ_SECONDS} --or-skip"], 1800)
 SIMULATED_HOURS = 1000
 SIM = Stage("simulation", [f"build/release/tests/sim/sim_tests hours {SIMULATED_HOURS}"], 1800)
+PYTHONS = "tests/test_pythons.py"
 # ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.
 LONG = [
     *TEST,
@@ -158,7 +159,14 @@ LONG = [
         7200,
         {"ANYNATS_LONG": "1", **TSAN_SETTINGS},
     ),
-    Stage("long python tests", [pytest("tests")], 3600, {"ANYNATS_LONG": "1"}),
+    Stage("long python tests", [pytest(f"tests --ignore={PYTHONS}")], 3600, {"ANYNATS_LONG": "1"}),
+    # A test is a whole build.
+    Stage(
+        "all pythons",
+        [pytest(f"-rs -o faulthandler_timeout=1000 {PYTHONS}")],
+        3600,
+        {"ANYNATS_LONG": "1"},
+    ),
     SIM,
     FUZZ,
 ]
