@@ -447,6 +447,35 @@ def test_unsubscribe(shared_server: Server) -> None:
     run(body())
 
 
+@pytest.mark.parametrize(("max_msgs", "count"), [(None, 1), (1, 1), (3, 3)])
+def test_what_waits_for_a_slow_callback_counts_too(
+    max_msgs: int | None, count: int, shared_server: Server
+) -> None:
+    async def body() -> None:
+        gate, seen, marks = asyncio.Event(), Seen(), Seen()
+
+        async def slow(message: Message) -> None:
+            await seen(message)
+            await gate.wait()
+
+        async with client_of(shared_server) as client:
+            await client.subscribe("mark", marks)
+            sid = await client.subscribe("a", slow)
+            for _ in range(10):
+                await client.publish("a", b"")
+            await client.publish("mark", b"")
+            await marks.until(1)
+            await seen.until(1)
+            await client.unsubscribe(sid, max_msgs=max_msgs)
+            gate.set()
+            await until(lambda: sid not in client.subscriptions)
+            await client.publish("mark", b"")
+            await marks.until(2)
+            assert len(seen) == count
+
+    run(body())
+
+
 def test_what_cannot_be_published(shared_server: Server) -> None:
     async def body() -> None:
         async with client_of(shared_server) as client:

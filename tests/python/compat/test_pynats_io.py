@@ -127,6 +127,16 @@ def test_attempts_to_connect() -> None:
             assert client.is_connected()
 
 
+def test_no_attempt_to_reconnect() -> None:
+    with Server() as server:
+        client = Client(ClientOptions(servers=[server.url], max_reconnect_attempts=0))
+        client.connect()
+        server.stop()
+        until(client.is_closed)
+        with pytest.raises(errors.ConnectionClosedError):
+            client.publish("a")
+
+
 def test_the_server_comes_back(url: str) -> None:
     with Server() as server, Client(ClientOptions(servers=[server.url])) as client:
         sub = client.subscribe("a")

@@ -198,6 +198,13 @@ def test_what_a_pool_holds() -> None:
     assert pool.next() is None
 
 
+def test_removing_a_server_begins_the_round_anew() -> None:
+    pool = ServerPool.from_urls(["nats://a:1", "nats://b:1", "nats://c:1"], randomized=False)
+    assert pool.next() == Server.new("nats://a:1")
+    pool.remove("nats://a:1")
+    assert pool.next() == Server.new("nats://b:1")
+
+
 def test_a_random_pool_comes_to_every_server() -> None:
     urls = {f"nats://h{i}:1" for i in range(4)}
     pool = ServerPool.from_urls(urls, max_connect_attempts=-1)

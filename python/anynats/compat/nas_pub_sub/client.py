@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Callback = Callable[[Message], Any]
+
+
+@dataclass
+class _Tracked:
+    """A subscription, and how many of its messages came to the callback."""
+
+    sub: anynats.asyncio.Subscription
+    delivered: int = 0
+    limit: int | None = None
+
+    def is_done(self) -> bool:
+        return self.limit is not None and self.delivered >= self.limit
 
 
 class NasPubSub:
@@ -54,7 +67,7 @@ class NasPubSub:
         self.child_clients: list[NasPubSub] = []
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.subject_handlers: dict[str, list[str]] = {}
-        self._by_sid: dict[str, anynats.asyncio.Subscription] = {}
+        self._by_sid: dict[str, _Tracked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -115,20 +128,21 @@ class NasPubSub:
         sid = str(next(self._link.sids))
         self.subscriptions[sid] = {"subject": subject, "callback": callback, "queue": queue}
         self.subject_handlers.setdefault(subject, []).append(sid)
-        self._by_sid[sid] = sub
-        task = self._link.loop.create_task(self._deliver(sid, sub, callback))
+        tracked = self._by_sid[sid] = _Tracked(sub)
+        task = self._link.loop.create_task(self._deliver(sid, tracked, callback))
         self._tasks.add(task)  # the loop itself keeps no task alive
         task.add_done_callback(self._tasks.discard)
         return sid
 
-    async def _deliver(
-        self, sid: str, sub: anynats.asyncio.Subscription, callback: Callback
-    ) -> None:
+    async def _deliver(self, sid: str, tracked: _Tracked, callback: Callback) -> None:
         try:
-            async for message in sub:
+            async for message in tracked.sub:
                 if sid not in self.subscriptions:
                     break  # ended meanwhile
+                tracked.delivered += 1
                 await _call(callback, _message(message, sid))
+                if tracked.is_done():
+                    break
         except anynats.Error as error:
             LOG.debug("subscription %s: %s", sid, error)
         finally:
@@ -143,11 +157,12 @@ class NasPubSub:
         """
         sids = [sid] if subject is None else list(self.subject_handlers.get(subject, ()))
         for each in sids:
-            sub = self._by_sid.get(each) if each is not None else None
-            if sub is not None:
-                sub.unsubscribe(max_msgs or None)
-                if each is not None and (not max_msgs or (sub.ended and not sub.pending)):
-                    self._forget(each)
+            tracked = self._by_sid.get(each or "")
+            if tracked is not None:
+                tracked.limit = max_msgs or 0
+                tracked.sub.unsubscribe(max_msgs or None)
+                if tracked.is_done():
+                    self._forget(each or "")
 
     def _forget(self, sid: str) -> None:
         known = self.subscriptions.pop(sid, None)
@@ -182,8 +197,8 @@ class NasPubSub:
         if self._left:
             return
         self._left = True
-        for sid, sub in list(self._by_sid.items()):
-            sub.unsubscribe()
+        for sid, tracked in list(self._by_sid.items()):
+            tracked.sub.unsubscribe()
             self._forget(sid)
         if self.parent_client is not None:
             self.parent_client.child_clients.remove(self)

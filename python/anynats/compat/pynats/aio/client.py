@@ -145,6 +145,7 @@ class Client(ClientStateMixin):
     async def subscribe(
         self,
         subject: str,
+        cb: None = None,
         *,
         queue: str | None = None,
         max_msgs: int = -1,
