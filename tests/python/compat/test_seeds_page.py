@@ -34,6 +34,12 @@ def test_each_statement_has_a_test(row: list[str]) -> None:
     assert test.startswith(EXCUSES) or test.strip("`") in known_tests(), test
 
 
+def test_every_test_that_is_named_exists() -> None:
+    named = set(re.findall(r"`(test_\w+\.py::test_\w+)`", PAGE.read_text()))
+    assert named
+    assert named <= known_tests()
+
+
 def test_every_package_is_there() -> None:
     parts = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)
     tables = [part.splitlines()[0] for part in parts if "| README | here | test |" in part]

@@ -132,7 +132,7 @@ def test_where_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     for call in (client.publish, client.request):
         with pytest.raises(OSError, match="not connected"):
             call("a", b"", **({"cb": print} if call == client.request else {}))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     with pytest.raises(socket.gaierror):
         client.connect("no.such.host.invalid:4222")
     for bad in ("localhost", "nats://localhost", "localhost:x"):
