@@ -103,6 +103,7 @@ class Subscription:
 class Client:
     _native: Any
     _subscription: type[Any] = Subscription
+    _checkpoints = False  # whether every await looks for cancellation, also where none is needed
     _draining = False
     _closing = False
 
@@ -145,7 +146,7 @@ class Client:
     async def _run(self, start: Any, *args: Any) -> Any:
         self._told()
         operation = start(*args)
-        if not operation.done():
+        if self._checkpoints or not operation.done():
             try:
                 await self._wait(operation)
             except BaseException:

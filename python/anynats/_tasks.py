@@ -69,6 +69,7 @@ class _Iterator:
 
 
 class Client(_async.Client):
+    _checkpoints = True
     _loop: Loop
     _group: Any = None  # where callbacks run
 
@@ -123,6 +124,9 @@ class Client(_async.Client):
             await self._loop.checkpoint()
 
     async def _wait(self, operation: Any) -> None:
+        if operation.done():
+            await self._loop.checkpoint_if_cancelled()
+            return
         token = next(self._tokens)
         try:
             self._events[token] = self._loop.event()

@@ -100,17 +100,7 @@ Waited LoopHost::wait_for_message(SubscriptionQueue& queue, Message& out, Durati
 
 void LoopHost::notify_done(OperationState& operation, std::uint64_t token) {
     enter();
-    notices_.await_done(operation, token);
-}
-
-void LoopHost::notify_message(SubscriptionQueue& queue, std::uint64_t token) {
-    enter();
-    notices_.await_message(queue, token);
-}
-
-void LoopHost::notify_room(std::uint64_t token) {
-    enter();
-    await_room(notices_.add(token));
+    notices_.await(operation, token);
 }
 
 }  // namespace v0

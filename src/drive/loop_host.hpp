@@ -43,12 +43,9 @@ public:
     /// Gives up at `deadline` and when a signal comes.
     void drive_to_end(OperationState& operation, Time deadline);
 
-    /// Put `token` among the completions, once: when the operation is done; when there may be a
-    /// message or the end of the subscription; when there is room to publish again.
+    /// Put `token` among the completions, once, when the operation is done; at once if it is.
     void notify_done(OperationState& operation, std::uint64_t token);
-    void notify_message(SubscriptionQueue& queue, std::uint64_t token);
-    void notify_room(std::uint64_t token);
-    /// Nobody waits for `token` any more. If a message was meant for it, the next waiter is told.
+    /// Nobody waits for `token` any more.
     void forget(std::uint64_t token) noexcept { notices_.forget(token); }
     std::vector<std::uint64_t> take_completions() { return notices_.take_completions(); }
 

@@ -1,6 +1,6 @@
-// Notices: what an event loop waits for, as tokens that the loop's side chose. Each is told once,
-// by putting it among the completions, from which the loop takes them after its turn. Under the
-// host's lock, if it has one.
+// Notices: the operations that an event loop waits for, as tokens that the loop's side chose. Each
+// is told once, by putting it among the completions, from which the loop takes them after its turn.
+// Under the host's lock, if it has one.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <anynats/operation.hpp>
 #include "core/wait.hpp"
-#include "drive/host.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -21,14 +21,10 @@ public:
     Notices(const Notices&) = delete;
     Notices& operator=(const Notices&) = delete;
 
-    /// Tell `token` when the operation is done; when there may be a message or the end of the
-    /// subscription; at once, if that is so already.
-    void await_done(OperationState& operation, std::uint64_t token);
-    void await_message(SubscriptionQueue& queue, std::uint64_t token);
-    /// Tell `token` when what is returned is woken.
-    Waiter& add(std::uint64_t token) { return made(token); }
-    /// Nobody waits for `token` any more. If a message was meant for it, the next waiter is told.
-    void forget(std::uint64_t token) noexcept;
+    /// Tell `token` when the operation is done; at once, if it is.
+    void await(OperationState& operation, std::uint64_t token);
+    /// Nobody waits for `token` any more.
+    void forget(std::uint64_t token) noexcept { notices_.erase(token); }
 
     bool empty() const noexcept { return notices_.empty(); }
     std::vector<std::uint64_t> take_completions();
@@ -43,9 +39,7 @@ private:
         void wake() noexcept override;
         Notices* all = nullptr;
         std::uint64_t token = 0;
-        std::shared_ptr<SubscriptionState> sub;  // kept: its queue may be gone before we are
     };
-    Notice& made(std::uint64_t token);
 
     std::unordered_map<std::uint64_t, Notice> notices_;
     std::vector<std::uint64_t> completions_;

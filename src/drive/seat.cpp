@@ -105,7 +105,7 @@ void Seat::sleep(Time until) noexcept {
 
 bool Seat::notify_done(OperationState& operation, std::uint64_t token) {
     const Change change(*this);
-    await_done(operation, token);
+    await(operation, token);
     return driver_->session().size_to_send() != 0;
 }
 

@@ -11,6 +11,7 @@
 #include "../support/echo_server.hpp"
 #include "../support/watch.hpp"
 #include "drive/loop_host.hpp"
+#include "drive/next_operation.hpp"
 #include "net/sys.hpp"
 
 namespace {
@@ -56,6 +57,13 @@ protected:
     std::shared_ptr<SubscriptionQueue> subscribe(std::string_view subject) {
         return host->subscribe(subject, {}).value();
     }
+    std::shared_ptr<NextOperation> await_next(const std::shared_ptr<SubscriptionQueue>& queue,
+                                              std::uint64_t token) {
+        auto next = std::make_shared<NextOperation>(queue);
+        next->begin(10s);
+        host->notify_done(*next, token);
+        return next;
+    }
     static Time now() { return monotonic_now(); }
 
     const test_support::EndsWithin limit{60};
@@ -93,68 +101,70 @@ TEST_F(LoopHostTest, CancellingTellsToo) {
 
 TEST_F(LoopHostTest, TellsOneWaiterOfEachMessage) {
     auto queue = subscribe("x");
-    host->notify_message(*queue, 1);
-    host->notify_message(*queue, 2);
+    const auto first = await_next(queue, 1), second = await_next(queue, 2);
     ASSERT_FALSE(host->publish("x", "one", {}, {}));
     EXPECT_EQ(next_completions(), Tokens{1});
-    Message message;
-    EXPECT_EQ(queue->next(message, 10s), Waited::arrived);
-    EXPECT_EQ(message.payload(), "one");
+    EXPECT_EQ(first->take()->payload(), "one");
     host->forget(1);
     // It never waits: `interrupted` means that somebody must ask to be told.
+    Message message;
     EXPECT_EQ(queue->next(message, 10s), Waited::interrupted);
     EXPECT_EQ(queue->next(message, 0s), Waited::timed_out);
     ASSERT_FALSE(host->publish("x", "two", {}, {}));
     EXPECT_EQ(next_completions(), Tokens{2});
+    EXPECT_EQ(second->take()->payload(), "two");
 }
 
 TEST_F(LoopHostTest, AWaiterThatGivesUpPassesTheMessageOn) {
     auto queue = subscribe("x");
-    host->notify_message(*queue, 1);
-    host->notify_message(*queue, 2);
+    const auto first = await_next(queue, 1);
+    auto second = await_next(queue, 2);
     ASSERT_FALSE(host->publish("x", "one", {}, {}));
     EXPECT_EQ(next_completions(), Tokens{1});
-    host->forget(1);  // told, but cancelled before it looked
-    EXPECT_EQ(host->take_completions(), Tokens{2});
+    first->abandon();  // told, but cancelled before it looked
+    host->forget(1);
+    EXPECT_EQ(next_completions(), Tokens{2});
+    second.reset();
     host->forget(2);
-    host->notify_message(*queue, 3);  // one is here
+    const auto third = await_next(queue, 3);  // one is here
     EXPECT_EQ(host->take_completions(), Tokens{3});
+    EXPECT_EQ(third->take()->payload(), "one");
 }
 
 TEST_F(LoopHostTest, SeveralMessagesAtOnceReachSeveralWaiters) {
     auto queue = subscribe("x");
-    for (std::uint64_t token = 1; token <= 3; ++token) host->notify_message(*queue, token);
-    for (int i = 0; i < 3; ++i) ASSERT_FALSE(host->publish("x", "m", {}, {}));
+    std::vector<std::shared_ptr<NextOperation>> waits;
+    for (std::uint64_t token = 1; token <= 3; ++token) waits.push_back(await_next(queue, token));
+    for (const char* text : {"1", "2", "3"}) ASSERT_FALSE(host->publish("x", text, {}, {}));
     Tokens told;
     while (told.size() < 3) {
-        for (const std::uint64_t token : next_completions()) {
-            Message message;
-            EXPECT_EQ(queue->next(message, 0s), Waited::arrived);
-            host->forget(token);
-            told.push_back(token);
-        }
-        ASSERT_FALSE(HasFailure());
+        const Tokens more = next_completions();
+        ASSERT_FALSE(more.empty());
+        told.insert(told.end(), more.begin(), more.end());
     }
     EXPECT_EQ(told, (Tokens{1, 2, 3}));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(waits[i]->take()->payload(), std::to_string(i + 1));
 }
 
 TEST_F(LoopHostTest, TheEndOfASubscriptionTellsAll) {
     auto queue = subscribe("x");
-    host->notify_message(*queue, 1);
-    host->notify_message(*queue, 2);
+    const auto first = await_next(queue, 1), second = await_next(queue, 2);
     queue->unsubscribe(0);
-    EXPECT_EQ(host->take_completions(), (Tokens{1, 2}));
+    EXPECT_EQ(next_completions(), (Tokens{1, 2}));
+    EXPECT_EQ(second->take().error().code(), ErrorCode::closed);
     Message message;
     EXPECT_EQ(queue->next(message, 10s), Waited::ended);
-    host->notify_message(*queue, 3);
+    const auto late = await_next(queue, 3);
     EXPECT_EQ(host->take_completions(), Tokens{3});
 }
 
-TEST_F(LoopHostTest, AWaiterMayOutliveItsSubscription) {
+TEST_F(LoopHostTest, AWaitKeepsItsSubscription) {
     auto queue = subscribe("x");
-    host->notify_message(*queue, 1);
+    const auto wait = await_next(queue, 1);
     queue.reset();
-    EXPECT_EQ(host->take_completions(), Tokens{1});
+    ASSERT_FALSE(host->publish("x", "kept", {}, {}));
+    EXPECT_EQ(next_completions(), Tokens{1});
+    EXPECT_EQ(wait->take()->payload(), "kept");
     host->forget(1);
     host->forget(1);  // once more does no harm
 }
@@ -173,7 +183,8 @@ TEST_F(LoopHostTest, NeverBlocksAPublisherButTellsOfRoom) {
         ASSERT_EQ(refusal->code(), ErrorCode::would_block);
         break;
     }
-    host->notify_room(5);
+    const auto room = host->room();
+    host->notify_done(*room, 5);
     EXPECT_TRUE(next_completions(50ms).empty());
     slow.read(true);
     EXPECT_EQ(next_completions(), Tokens{5});
@@ -193,7 +204,8 @@ TEST_F(LoopHostTest, TellsOfRoomThatAWriteMadeToo) {
     const std::string payload(10'000, '.');
     while (!host->publish("x", payload, {}, {})) {
     }
-    host->notify_room(5);
+    const auto room = host->room();
+    host->notify_done(*room, 5);
     host->drive();
     ASSERT_TRUE(host->take_completions().empty());
     slow.read(true);
@@ -217,7 +229,7 @@ TEST_F(LoopHostTest, WaitingAndOtherThreadsAreRefused) {
 
 TEST_F(LoopHostTest, ComesBackAfterTheConnectionIsCut) {
     auto queue = subscribe("x");
-    host->notify_message(*queue, 1);
+    const auto wait = await_next(queue, 1);
     server.cut();
     ASSERT_TRUE(test_support::becomes_true([&] {
         turn(10ms);
