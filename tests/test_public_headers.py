@@ -58,3 +58,12 @@ def test_a_program_without_exceptions(compiler: str, tmp_path: Path) -> None:
     run(compiler, *OPTIONS, f"-I{INCLUDE}", source, library, *link)
     with Server() as server:
         assert run(program, server.url) == "UsageError\necho\nTimeoutError\n"
+
+
+def test_a_newer_boost_serves_too() -> None:
+    """The library's own files, by headers newer than those that it is built with here."""
+    (newer,) = (ROOT / ".venv").glob("lib/python*/site-packages/libboost_headers/include")
+    sources = [ROOT / "src" / "core" / "info.cpp", ROOT / "src" / "core" / "json_impl.cpp"]
+    paths = (f"-I{INCLUDE}", f"-I{ROOT / 'src'}", "-isystem", newer)
+    for source in sources:
+        run("g++", *PLAIN, '-DANYNATS_VERSION="0"', *paths, "-fsyntax-only", source)

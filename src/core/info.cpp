@@ -104,7 +104,7 @@ Result<ServerInfo> parse_info(std::string_view text) {
     if (text.size() > largest_info) return bad_info("longer than 1 MiB");
     json::parse_options options;
     options.max_depth = deepest;
-    json::error_code flaw;
+    boost::system::error_code flaw;
     const json::value value =
         json::parse(json::string_view(text.data(), text.size()), flaw, {}, options);
     if (flaw) return bad_info("not JSON (" + flaw.message() + ")");
