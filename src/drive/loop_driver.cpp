@@ -69,7 +69,11 @@ private:
     }
     void ask() noexcept {
         if (std::exchange(asked_, true) || !hooks_.drive_soon) return;
-        hooks_.drive_soon();
+        try {
+            hooks_.drive_soon();
+        } catch (...) {
+            asked_ = false;  // for want of memory, say: the next reason asks again
+        }
     }
 
     UserCode user_code_;
