@@ -57,7 +57,9 @@ void Driver::rise(Seat& seat) noexcept {
 
 void Driver::turn(Seat& seat) {
     if (lead_ == Lead::background && seat.waits()) lead_by(seat);
-    if (seated_ == &seat) connection_.drive(clock());
+    if (seated_ != &seat) return;
+    connection_.drive(clock());
+    schedule(connection_.next_timeout());  // the background thread keeps times for a loop
 }
 
 Time Driver::went_away(Seat& seat) noexcept {

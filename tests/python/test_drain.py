@@ -140,7 +140,7 @@ def test_while_the_server_is_away(face: Face) -> None:
             await face.until(nc, lambda: not nc.is_connected)
             await nc.publish("a", b"")
             threading.Timer(0.2, server.start).start()
-            await nc.drain(timeout=9)
+            await nc.drain(timeout=4)  # far more than a server and a pause of 0.1 s take
             assert sub.ended
             late = await face.connect(server.url)
             server.stop()

@@ -51,9 +51,11 @@ private:
 
 class DriverSeats : public testing::Test {
 protected:
-    std::shared_ptr<Driver> connected() {
+    std::shared_ptr<Driver> connected(std::vector<std::string> others = {}) {
         Options options;
-        options.servers = {server.url()};
+        options.servers = std::move(others);
+        options.servers.push_back(server.url());
+        options.randomize_servers = false;
         options.stable_after = 1h;  // no timer helps by chance
         auto driver = Driver::make(std::move(options));
         TinyLoop loop(driver);
@@ -134,6 +136,26 @@ TEST_F(DriverSeats, DeadlinesAreKeptForALoopThatSleeps) {
     ASSERT_FALSE(reply.ok());
     EXPECT_EQ(reply.error().code(), ErrorCode::timeout_error);
     EXPECT_GE(std::chrono::steady_clock::now() - begin, 30ms);
+}
+
+TEST_F(DriverSeats, ALostConnectionIsMadeAgainWhileALoopWaits) {
+    const auto driver = connected({"nats://127.0.0.1:1"});
+    TinyLoop loop(driver);
+    const auto waiting = driver->request("slow.x", "", {}, far_away);
+    loop.begin(*waiting);
+    const auto begin = std::chrono::steady_clock::now();
+    server.cut();
+    while (!waiting->done()) loop.turn();
+    const auto event = [&] {
+        const auto news = driver->event();
+        EXPECT_TRUE(loop.run(news).ok());
+        const Inside inside(*driver);
+        return driver->session().next_event()->kind;
+    };
+    while (event() != Event::Kind::reconnected) {
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s)
+        << "the pause after a server that refused has a deadline";
 }
 
 TEST_F(DriverSeats, ACallerTakesOverFromALoopThatIsBusy) {
