@@ -15,6 +15,8 @@ WORST_FIRST = ("failed", "skipped", "passed")
 
 
 class Ways:
+    """What is known of a test travels with its reports, as the tests may run in other processes."""
+
     def __init__(self, file: Path) -> None:
         self.file = file
         self.tests: dict[str, dict[str, Any]] = {}  # node id without parameters -> what is known
@@ -25,28 +27,29 @@ class Ways:
             face = call.params.get("face") if call else None
             if not face or "network" in item.nodeid:
                 continue
-            name = item.nodeid.partition("[")[0]
-            path, _, function = name.partition("::")
             mark = item.get_closest_marker("not_on")
             known = {
-                "file": path,
-                "name": function,
                 "doc": getattr(item, "function").__doc__ or "",  # noqa: B009
-                "faces": dict.fromkeys(mark.args, "-") if mark else {},
+                "not_on": list(mark.args) if mark else [],
                 "why": mark.kwargs["why"] if mark else "",
             }
-            self.tests.setdefault(name, known)
-            item.user_properties.append(("face", face))
+            item.user_properties += [("face", face), ("way", json.dumps(known))]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        face = dict(report.user_properties).get("face")
-        test = self.tests.get(report.nodeid.partition("[")[0])
-        if not isinstance(face, str) or test is None:
+        properties: dict[str, Any] = dict(report.user_properties)
+        if "way" not in properties or (report.when != "call" and report.outcome == "passed"):
             return
-        if report.when == "call" or report.outcome != "passed":
-            before = test["faces"].get(face, "passed")
-            test["faces"][face] = min(before, report.outcome, key=WORST_FIRST.index)
+        node = report.nodeid.partition("[")[0]
+        if node not in self.tests:
+            path, _, name = node.partition("::")
+            known = json.loads(properties["way"])
+            faces = dict.fromkeys(known.pop("not_on"), "-")
+            self.tests[node] = {"file": path, "name": name, **known, "faces": faces}
+        faces, face = self.tests[node]["faces"], properties["face"]
+        faces[face] = min(faces.get(face, "passed"), report.outcome, key=WORST_FIRST.index)
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workerinput"):
+            return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps(list(self.tests.values()), indent=1))
