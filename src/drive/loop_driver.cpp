@@ -24,7 +24,7 @@ Options without_user_code(Options options) {
     return options;
 }
 
-Executor executor_of(const Options& options) {
+Executor executor_or_inline(const Options& options) {
     return options.executor ? options.executor : Callbacks::inline_executor();
 }
 
@@ -34,7 +34,7 @@ class LoopClientHost final : public LoopHost {
 public:
     LoopClientHost(Options options, LoopHooks hooks)
         : LoopHost(without_user_code(options), NotYet()),
-          user_code_(*this, options, executor_of(options)),
+          user_code_(*this, options, executor_or_inline(options)),
           hooks_(std::move(hooks)) {}
     ~LoopClientHost() override { user_code_.end(connection_); }
 
