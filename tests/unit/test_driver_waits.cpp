@@ -106,6 +106,7 @@ TEST_F(DriverWaits, UnsubscribeWakesWhoWaits) {
 TEST_F(DriverWaits, AThreadThatGotNoDescriptorIsWokenToo) {
     Client nc = connected();
     Subscription sub = nc.subscribe("x");
+    std::atomic<bool> open_again{false};  // UBSan opens pipes to look at memory
     Waiting waits([&] {
         rlimit before;
         ::getrlimit(RLIMIT_NOFILE, &before);
@@ -113,9 +114,11 @@ TEST_F(DriverWaits, AThreadThatGotNoDescriptorIsWokenToo) {
         ::setrlimit(RLIMIT_NOFILE, &nothing);
         const WakeDescriptor& mine = WakeDescriptor::mine();  // made now, and kept
         ::setrlimit(RLIMIT_NOFILE, &before);
+        open_again = true;
         EXPECT_LT(mine.fd(), 0);
         EXPECT_THROW(sub.next(far_away).get(), Closed);
     });
+    ASSERT_TRUE(becomes_true([&] { return open_again.load(); }));
     ASSERT_TRUE(waits.sleeps());
     EXPECT_EQ(nc.request("echo.x", "y", far_away).get().payload(), "y");
     sub.unsubscribe();
