@@ -18,7 +18,7 @@ struct ThreadsClient : NativeClient {
         {
             const Unlocked unlocked;
             driver = Driver::make(std::move(options));
-            if (never_blocks) driver->never_block();
+            driver->never_block(never_blocks);
         }
         host = driver;
         threads = true;

@@ -85,10 +85,12 @@ void flush_all(Time deadline) {
     for (auto& [host, flush] : flushes) {
         if (auto* const loop = dynamic_cast<LoopHost*>(host.get())) {
             loop->drive_to_end(*flush, deadline);
-        } else if (host->wait(*flush)) {
-            break;  // interrupted: the user does not want to wait
+            continue;
         }
+        static_cast<Driver&>(*host).never_block(false);  // no loop runs any more
+        if (host->wait(*flush)) break;  // interrupted: the user does not want to wait
     }
+    for (auto& [host, flush] : flushes) host->cancel(*flush);  // under its lock, if not done
 }
 
 void at_exit() {

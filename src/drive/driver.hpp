@@ -55,7 +55,7 @@ public:
     void enter_again_soon() noexcept override;
 
     /// Its threads run event loops and wait by seats: what would block them is refused instead.
-    void never_block() noexcept { never_blocks_ = true; }
+    void never_block(bool yes) noexcept { never_blocks_ = yes; }
 
     /// For the background thread: the descriptor is readable, or the time has come.
     void tick(bool readable);
@@ -118,7 +118,7 @@ private:
     Time left_at_{};  // when the last leader left
     Time last_write_{};
     Time scheduled_ = never;  // the next tick asked for
-    bool never_blocks_ = false;
+    std::atomic<bool> never_blocks_{false};
     bool read_was_full_ = false;  // then more is likely there: read before polling
     Background* background_ = nullptr;
     std::uint64_t number_ = 0;  // at the background thread

@@ -282,7 +282,7 @@ TEST_F(DriverSeats, WhatNobodyTookIsGivenBack) {
 
 TEST_F(DriverSeats, NothingBlocksWhereThatIsForbidden) {
     const auto driver = connected();
-    driver->never_block();
+    driver->never_block(true);
     const auto reply = driver->request("slow.x", "", {}, far_away);
     const auto refusal = driver->wait(*reply);
     ASSERT_TRUE(refusal);
