@@ -105,8 +105,9 @@ public:
             std::coroutine_handle<> await_suspend(
                 std::coroutine_handle<promise_type> self) const noexcept {
                 promise_type& promise = self.promise();
-                promise.ended = true;
-                return promise.awaiter ? promise.awaiter : std::noop_coroutine();
+                const auto next = promise.awaiter ? promise.awaiter : std::noop_coroutine();
+                promise.ended = true;  // from here on another thread may destroy it
+                return next;
             }
             void await_resume() const noexcept {}
         };
