@@ -291,6 +291,7 @@ TEST_F(DriverSeats, NothingBlocksWhereThatIsForbidden) {
     Message message;
     EXPECT_EQ(sub->next(message, far_away), Waited::interrupted);
     EXPECT_EQ(sub->next(message, 0s), Waited::timed_out);
+    driver->cancel(*reply);
 }
 
 TEST_F(DriverSeats, RoomAndEventsAreNews) {
