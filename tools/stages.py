@@ -111,7 +111,7 @@ TYPING = Stage(
 DOCS = Stage("docs", [pytest("tests/test_docs.py")])
 # Against what the stage `build` left; only the shared library is compiled anew.
 PACKAGE_TESTS = "tests/test_public_headers.py tests/test_package.py tests/test_wheel.py"
-PACKAGE = Stage("package", [*build("shared"), pytest(PACKAGE_TESTS)], 900)
+PACKAGE = Stage("package", [*build("shared"), pytest(f"-n 2 --dist loadfile {PACKAGE_TESTS}")], 900)
 ASAN = Stage("asan+ubsan c++", [*build("asan"), ctest("build/asan")], 1200)
 # No search for leaks: the interpreter keeps memory to the end.
 ASAN_SETTINGS = "ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"

@@ -41,7 +41,7 @@ def test_others_run_while_one_waits(nc: Client, other: anynats.Client) -> None:
         nc.flush()
         sender = gevent.spawn_later(0.2, other.publish, sub.subject, b"x")
         assert sub.next(timeout=10).payload == b"x"
-        assert len(ticks) >= 20
+        assert len(ticks) >= 5
         sender.get()
     clock.kill()
 
@@ -119,7 +119,7 @@ def test_publish_waits_for_room() -> None:
         with gevent.Timeout(0.2, False):
             for _ in range(100):
                 nc.publish("a", chunk)
-        assert len(ticks) >= 20
+        assert len(ticks) >= 5
         clock.kill()
         with pytest.raises(anynats.WouldBlock):
             nc.publish_nowait("a", chunk)
@@ -183,7 +183,7 @@ with anynats.gevent.connect({url!r}) as nc, nc.subscribe("patched.*") as sub:
     try:
         sub.next(timeout=0.2)
     except anynats.TimeoutError:
-        print("ticks", len(ticks) >= 20)
+        print("ticks", len(ticks) >= 5)
     results = []
     threads = [
         threading.Thread(target=lambda: results.append(nc.request("patched-svc", timeout=10)))

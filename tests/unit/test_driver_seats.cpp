@@ -89,7 +89,8 @@ TEST_F(DriverSeats, ARequestWakesNobodyElse) {
         each +=
             (other ? " other " : " mine or the server's ") + std::to_string(count - before[tid]);
     }
-    EXPECT_LE(of_others, requests * 0.2) << each;
+    // Not one for each, as when another thread reads for the loop.
+    EXPECT_LE(of_others, requests * 0.5) << each;
 }
 
 TEST_F(DriverSeats, TheBackgroundThreadReadsWhenNothingWaits) {
