@@ -104,6 +104,14 @@ def test_fence(tmp_path: Path, body: str, expected: str) -> None:
     assert any(breach.startswith(expected) for breach in found), found
 
 
+def test_functions_of_one_name(tmp_path: Path) -> None:
+    body = f"{CXX_HEAD}namespace {{\n\nTYPE pick(int x) {{\n    return x;\n}}\n\n}}  // namespace\n"
+    assert planted(tmp_path, "src/core/a.cpp", body.replace("TYPE", "int")) == []
+    planted(tmp_path, "src/drive/b.cpp", body.replace("TYPE", "[[nodiscard]] const long&"))
+    found = list(tidy.breaches(tmp_path))
+    assert found == ["src/drive/b.cpp:5: pick is a function of src/core/a.cpp too"]
+
+
 @pytest.mark.parametrize(("text", "parameter"), PARAMETERS)
 def test_coroutine_parameters(tmp_path: Path, text: str, parameter: str) -> None:
     found = planted(tmp_path, "src/ops/a.hpp", f"{CXX_HEAD}{text}\n")

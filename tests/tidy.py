@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tidy_fences import check_fences
 from tidy_names import check_names
 from tidy_source import CXX, Breach, Source
+from tidy_unity import shared_names
 
 # Which layers a layer may include besides its own.
 BELOW = {
@@ -285,6 +286,7 @@ def breaches(root: Path) -> Iterator[str]:
         for rule in RULES:
             for line, message in rule(source):
                 yield f"{path}:{line}: {message}"
+    yield from shared_names(root, files_of(root))
 
 
 def main(root: Path) -> int:

@@ -5,6 +5,7 @@
 #include <anynats/message.hpp>
 
 #include "core/header_block.hpp"
+#include "core/text.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -17,33 +18,11 @@ struct FieldView {
     std::string_view name, value;
 };
 
-bool is_blank(char c) noexcept {
-    return c == ' ' || c == '\t';
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    return text;
-}
-
 bool breaks_line(std::string_view text) noexcept {
     for (const char c : text) {
         if (c == '\r' || c == '\n' || c == '\0') return true;
     }
     return false;
-}
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c;
-}
-
-bool same_in_any_case(std::string_view a, std::string_view b) noexcept {
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        if (lower(a[i]) != lower(b[i])) return false;
-    }
-    return true;
 }
 
 /// Split `Name: value`; false when it is no such line. Names are printable ASCII without blanks.

@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "core/scan.hpp"
+#include "core/text.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -54,16 +55,6 @@ bool to_number(std::string_view field, std::size_t most_digits, std::uint64_t& v
         if (__builtin_add_overflow(value, std::uint64_t{digit}, &value)) return false;
     }
     return true;
-}
-
-bool is_blank(char c) noexcept {
-    return c == ' ' || c == '\t';
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    return text;
 }
 
 /// The rest of `line` behind `verb` (upper case) and a blank; null data when it is another verb.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/text.hpp"
+
 namespace anynats {
 inline namespace v0 {
 
@@ -21,7 +23,7 @@ std::string domain_of(const std::string& host) {
     const std::size_t dot = host.find('.');
     const bool is_part = !address && dot != host.npos && host.find('.', dot + 1) != host.npos;
     std::string domain = is_part ? host.substr(dot + 1) : host;
-    for (char& c : domain) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c;
+    for (char& c : domain) c = lower(c);
     return domain;
 }
 

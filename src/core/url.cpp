@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/subject.hpp"
+#include "core/text.hpp"
 
 namespace anynats {
 inline namespace v0 {
@@ -13,10 +14,6 @@ namespace {
 constexpr std::size_t longest_url = 4096;  // bytes; a limit against accidents
 constexpr std::size_t longest_host = 255;
 constexpr std::size_t longest_host_port = 512;  // T09
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c;
-}
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
@@ -215,9 +212,7 @@ std::string ServerUrl::shown() const {
 }
 
 bool ServerUrl::same_place(const ServerUrl& other) const {
-    return scheme == other.scheme && port == other.port &&
-           std::equal(host.begin(), host.end(), other.host.begin(), other.host.end(),
-                      [](char a, char b) { return lower(a) == lower(b); });
+    return scheme == other.scheme && port == other.port && same_in_any_case(host, other.host);
 }
 
 Result<ServerUrl> parse_url(std::string_view text) {

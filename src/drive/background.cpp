@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t timer_number = 0;  // in epoll_event.data; drivers count from 1
 constexpr int max_events = 64;             // for one turn
 
-[[noreturn]] void refuse(const char* what, int problem) {
+[[noreturn]] void refuse_background(const char* what, int problem) {
     throw_error(
         Error(ErrorCode::connection_error, std::string("connect: ") + what + errno_text(problem)));
 }
@@ -36,13 +36,13 @@ Background::Background(Background* parents)
     event.data.u64 = timer_number;
     if (!epoll_ || !timer_ ||
         sys().epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event) != 0) {
-        refuse("no descriptor for the background thread: ", errno);
+        refuse_background("no descriptor for the background thread: ", errno);
     }
 }
 
 std::uint64_t Background::add(const std::shared_ptr<Driver>& driver, int fd) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (const int problem = ensure_running()) refuse("no background thread: ", problem);
+    if (const int problem = ensure_running()) refuse_background("no background thread: ", problem);
     timers_.reserve(entries_.size() + 1);
     const std::uint64_t number = next_number_++;
     Entry& entry = entries_[number];
@@ -53,7 +53,7 @@ std::uint64_t Background::add(const std::shared_ptr<Driver>& driver, int fd) {
     if (sys().epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
         const int problem = errno;
         entries_.erase(number);
-        refuse("the background thread cannot watch it: ", problem);
+        refuse_background("the background thread cannot watch it: ", problem);
     }
     return number;
 }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t wake_tag = 0, connection_tag = 1;
 
-[[noreturn]] void refuse(int problem) {
+[[noreturn]] void refuse_seat(int problem) {
     throw_error(Error(ErrorCode::connection_error,
                       "no descriptor for an event loop to wait: " + errno_text(problem)));
 }
@@ -46,9 +46,11 @@ private:
 
 Seat::Seat(std::shared_ptr<Driver> driver)
     : driver_(std::move(driver)), wake_(sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (!wake_) refuse(errno);
-    if (const int problem = poller_.add(wake_.get(), Poller::readable, wake_tag)) refuse(problem);
-    if (const int problem = poller_.add(driver_->poll_fd(), 0, connection_tag)) refuse(problem);
+    if (!wake_) refuse_seat(errno);
+    if (const int problem = poller_.add(wake_.get(), Poller::readable, wake_tag))
+        refuse_seat(problem);
+    if (const int problem = poller_.add(driver_->poll_fd(), 0, connection_tag))
+        refuse_seat(problem);
 }
 
 Seat::~Seat() {
