@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "drive/client_access.hpp"
+#include "drive/ended_once.hpp"
 #include "drive/loop_host.hpp"
 #include "drive/user_code.hpp"
 
@@ -119,7 +120,7 @@ void LoopClientHost::end() noexcept {
 namespace {
 
 /// A publish that waits for room, and tries again whenever there may be some.
-class PublishOperation final : public ResultState<Done>, public Waiter {
+class PublishOperation final : public EndedOnce<Done>, public Waiter {
 public:
     PublishOperation(std::shared_ptr<LoopClientHost> host, std::string subject, std::string payload,
                      std::string reply, std::string header_block)
@@ -143,17 +144,13 @@ public:
             finish(error);
         }
     }
-    void join(Waiter& waiter) noexcept override { waiters_.join(waiter); }
     void cancel() noexcept override {
         if (!done()) finish(host_->session().inner().cancelled_error);
     }
-    void detach() noexcept override { cancel(); }
 
     void finish(Result<Done> ending) noexcept {
         unlink();
-        result.emplace(std::move(ending));
-        waiters_.wake_all();
-        done_.store(true, std::memory_order_release);
+        end(std::move(ending));
     }
 
 private:
@@ -162,7 +159,6 @@ private:
     }
     const std::shared_ptr<LoopClientHost> host_;
     const std::string subject_, payload_, reply_, header_block_;
-    WaitQueue waiters_;
 };
 
 }  // namespace

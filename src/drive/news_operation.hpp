@@ -3,34 +3,26 @@
 // Under the host's lock.
 #pragma once
 
-#include <anynats/operation.hpp>
-#include "core/wait.hpp"
+#include "drive/ended_once.hpp"
 
 namespace anynats {
 inline namespace v0 {
 
-class NewsOperation final : public ResultState<Done>, public Waiter {
+class NewsOperation final : public EndedOnce<Done>, public Waiter {
 public:
     explicit NewsOperation(const Error& cancelled) : cancelled_(cancelled) {}
 
-    void join(Waiter& waiter) noexcept override { waiters_.join(waiter); }
+    void wake() noexcept override { finish(Done{}); }
     void cancel() noexcept override {
         if (!done()) finish(cancelled_);
     }
-    /// Nobody would hear of it: the same as cancel.
-    void detach() noexcept override { cancel(); }
-    void wake() noexcept override { finish(Done{}); }
 
 private:
     void finish(Result<Done> ending) noexcept {
         unlink();
-        result.emplace(std::move(ending));
-        waiters_.wake_all();
-        // At the very end: whoever sees it, without the lock, may end this.
-        done_.store(true, std::memory_order_release);
+        end(std::move(ending));
     }
 
-    WaitQueue waiters_;
     const Error cancelled_;
 };
 

@@ -59,10 +59,7 @@ void NextOperation::finish(Result<Message> ending) noexcept {
     static_cast<Waiter*>(this)->unlink();
     static_cast<Runnable*>(this)->unlink();
     disarm();
-    result.emplace(std::move(ending));
-    waiters_.wake_all();
-    // At the very end: whoever sees it, without the lock, may take the result and end this.
-    done_.store(true, std::memory_order_release);
+    end(std::move(ending));
 }
 
 Error NextOperation::late(const SubscriptionState& sub) {

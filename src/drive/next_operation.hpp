@@ -6,14 +6,14 @@
 
 #include <memory>
 
-#include <anynats/operation.hpp>
 #include "core/session_state.hpp"
+#include "drive/ended_once.hpp"
 #include "drive/host.hpp"
 
 namespace anynats {
 inline namespace v0 {
 
-class NextOperation final : public ResultState<Message>,
+class NextOperation final : public EndedOnce<Message>,
                             public Waiter,
                             public Timer,
                             public Runnable {
@@ -29,10 +29,7 @@ public:
     void begin(Duration timeout);
     void fail(Error error) noexcept { finish(std::move(error)); }
 
-    void join(Waiter& waiter) noexcept override { waiters_.join(waiter); }
     void cancel() noexcept override;
-    /// Nobody would take the message: the same as cancel.
-    void detach() noexcept override { cancel(); }
     /// Outside: give the message back.
     void abandon() noexcept override;
 
@@ -50,7 +47,6 @@ private:
 
     const std::shared_ptr<SubscriptionQueue> queue_;
     const std::shared_ptr<MessageLoop> loop_;
-    WaitQueue waiters_;
 };
 
 }  // namespace v0
