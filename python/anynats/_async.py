@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from anynats import _callbacks, _face, _native, _surface
 from anynats._events import Event
 from anynats._native import Message
-from anynats.errors import Closed, ForkError
+from anynats.errors import Closed, Error, ForkError
 
 _T = TypeVar("_T")
 
@@ -207,7 +207,7 @@ class Client:
     # --- user code that is called back -----------------------------------------------------------
 
     async def _call_back(self, subscription: Any, callback: Callable[[Message], Any]) -> None:
-        with contextlib.suppress(Closed):
+        with contextlib.suppress(Error):  # it has ended; where nobody wanted that, an event says so
             async for message in subscription:
                 if self._closing:
                     return

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from anynats import _native
-from anynats.errors import Closed, UsageError
+from anynats.errors import Error, UsageError
 
 _log = logging.getLogger("anynats")
 _MOST_IN_A_ROW = 64
@@ -59,7 +59,7 @@ class Messages:
         """Call back for what came; return whether to go on."""
         try:
             message = operation.result()
-        except Closed:
+        except Error:  # it has ended; and where that is no one's wish, an event tells why
             return False
         count = 0
         while message is not None and not caller.stopped:
@@ -93,16 +93,20 @@ class CallbackThread(Caller):
         self._tokens = itertools.count(1)
         self._known: dict[int, Any] = {}  # token -> Messages or Events
         self._waits: dict[int, Any] = {}  # token -> the operation it waits for
-        self._thread: threading.Thread | None = None
-        self._seat: Any = None
+        self._thread: threading.Thread | None = None  # the last there was
+        self._seat: Any = None  # while it lives
 
     def add(self, known: Messages | Events) -> None:
         with self._lock:
             token = next(self._tokens)
-            if self._thread is None:
+            if self._seat is None:
                 self._seat = _native.Seat(self._native)
                 thread = threading.Thread(target=self._live, name="anynats-callbacks", daemon=True)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # there is none to be had
+                    self._seat = None
+                    raise
                 self._thread = thread
             self._known[token] = known
             self._await(token)
@@ -134,7 +138,7 @@ class CallbackThread(Caller):
                     self._seat.forget(token)
                     del self._known[token], self._waits[token]
                     if not self._known:
-                        self._thread = self._seat = None
+                        self._seat = None
                         return
             self._seat.sleep()
 
