@@ -121,6 +121,10 @@ class Client:
         """Run it beside everything else."""
         raise NotImplementedError
 
+    def _task(self) -> Any:
+        """What the task is that runs now."""
+        raise NotImplementedError
+
     async def _join(self) -> None:
         """Wait for what was spawned, unless this is part of it."""
 
@@ -133,6 +137,7 @@ class Client:
     # --- what all of them do with it -------------------------------------------------------------
 
     async def _begin(self, on_event: Any) -> "Client":
+        self._calling: set[Any] = set()  # the tasks that call back
         if on_event is not None:
             self._spawn(self._tell_events(on_event))
         try:
@@ -169,6 +174,8 @@ class Client:
         return subscription
 
     async def drain(self, timeout: Any = None) -> None:
+        if self._task() in self._calling:
+            _callbacks.refuse_drain()
         self._draining = True
         try:
             await self._run(self._native.drain, timeout)
@@ -224,9 +231,13 @@ class Client:
                 await self._call(callback, event, None)
 
     async def _call(self, callback: Callable[[Any], Any], argument: Any, subject: Any) -> None:
+        task = self._task()
+        self._calling.add(task)
         try:
             result = callback(argument)
             if result is not None and inspect.isawaitable(result):
                 await result
         except Exception as error:
             _callbacks.failed(self._native, subject, error)
+        finally:
+            self._calling.discard(task)

@@ -32,7 +32,8 @@ class Loop(NamedTuple):
     wait_readable: Callable[[int], Awaitable[None]]
     checkpoint: Callable[[], Awaitable[None]]
     checkpoint_if_cancelled: Callable[[], Awaitable[None]]
-    current: Callable[[], Any]
+    current: Callable[[], Any]  # the run
+    task: Callable[[], Any]  # the task that runs now, hashable
     group: Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -114,6 +115,9 @@ class Client(_async.Client):
                 "`await connect(...)` has none"
             )
         self._group.start_soon(_finish, coroutine)
+
+    def _task(self) -> Any:
+        return self._loop.task()
 
     async def _checkpoint(self) -> None:
         self._in_a_row += 1

@@ -55,6 +55,7 @@ class Client(_tasks.Client):
         checkpoint=anyio.lowlevel.checkpoint,
         checkpoint_if_cancelled=anyio.lowlevel.checkpoint_if_cancelled,
         current=anyio.lowlevel.current_token,
+        task=lambda: anyio.get_current_task().id,
         group=anyio.create_task_group,
     )
 

@@ -117,6 +117,9 @@ class Client(_async.Client):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _task(self) -> asyncio.Task[Any] | None:
+        return asyncio.current_task()
+
     async def _join(self) -> None:
         others = self._tasks - {asyncio.current_task()}
         if others:

@@ -77,6 +77,7 @@ class Client(_tasks.Client):
         checkpoint=trio.lowlevel.checkpoint,
         checkpoint_if_cancelled=trio.lowlevel.checkpoint_if_cancelled,
         current=trio.lowlevel.current_trio_token,
+        task=trio.lowlevel.current_task,
         group=trio.open_nursery,
     )
 

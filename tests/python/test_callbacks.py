@@ -132,6 +132,26 @@ def test_close_ends_them_and_drain_waits_for_them(face: Face, url: str) -> None:
     face.run(body())
 
 
+def test_it_must_not_drain_its_client(face: Face, url: str) -> None:
+    async def body() -> None:
+        async with face.open(url) as nc:
+            refused: list[str] = []
+
+            async def drain(msg: anynats.Message) -> None:
+                try:
+                    await nc.drain(timeout=30)
+                except anynats.UsageError as error:
+                    refused.append(str(error))
+
+            await nc.subscribe("drain.me", callback=face.callback(drain))
+            await nc.publish("drain.me")
+            await face.until(nc, lambda: refused)
+            assert refused == ["drain() in a callback would wait for that callback"]
+            await nc.drain(timeout=30)
+
+    face.run(body())
+
+
 def test_events(face: Face, url: str) -> None:
     events: list[Any] = []
 
