@@ -55,7 +55,8 @@ fix: bootstrap ## Format everything, write generated files anew
 	@.venv/bin/clang-format -i $(CXX_FILES)
 
 ways: build ## Run the common tests on every way of waiting and write docs/ways_of_waiting.md
-	@$(PY) -X dev -W error -m pytest -q tests/python --ignore=tests/python/network --ways build/ways.json
+	@$(PY) -X dev -W error -m pytest -q -n 2 --dist worksteal tests/python \
+		--ignore=tests/python/network --ways build/ways.json
 	@$(PY) tools/ways.py write build/ways.json
 
 docs: bootstrap ## Write the generated pages of docs/ anew

@@ -80,7 +80,9 @@ MARKS = r"\b(TO[D]O|FIX[M]E|X[X]X)\b"  # written so that this file does not matc
 MACHINE_PATHS = r"(?<![\w.~-])/(w[o]rk|r[o]ot|h[o]me)/"
 
 # What Python programs wait with. compat stands in for modules that name them.
-LOOPS = frozenset(("asyncio", "uvloop", "trio", "anyio", "gevent", "tornado"))
+LOOPS = frozenset(
+    ("asyncio", "uvloop", "trio", "anyio", "gevent", "curio", "eventlet", "tornado", "twisted")
+)
 COLUMNS = 100
 NOTE_LINES, WALL_LINES = 350, 800
 PROGRAM = {*CXX, ".py", ".pyi"}

@@ -13,51 +13,14 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path("docs/ways_of_waiting.md")
-WAYS = {
-    "blocking": "threads",
-    "asyncio": "asyncio",
-    "uvloop": "uvloop",
-    "trio": "trio",
-    "anyio": "anyio",
-    "gevent": "gevent",
-    "sansio": "sans-IO",
-}
 HEAD = """\
 # Ways of waiting
 
 <!-- Written by tools/ways.py from what the tests did (`make ways`); do not edit. -->
 
-"""
-SHORT = (
-    ("way", "module", "who reads the socket", "callbacks run", "what ends a wait early"),
-    ("---",) * 5,
-    (
-        *("threads", "`anynats`", "the thread that waits [1]", "on one thread of the client"),
-        "Ctrl-C",
-    ),
-    (
-        *("asyncio, uvloop", "`anynats.asyncio`", "the loop", "in a task of each subscription"),
-        "cancelling the task",
-    ),
-    (
-        *("trio", "`anynats.trio`", "a task that waits [1]"),
-        *("in the nursery of `async with connect()`", "cancel scopes"),
-    ),
-    (
-        *("anyio", "`anynats.anyio`", "a task that waits [1]"),
-        *("in the task group of `async with connect()`", "cancel scopes"),
-    ),
-    (
-        *("gevent", "`anynats.gevent`", "a hub on which greenlets wait [1]"),
-        *("in a greenlet of each subscription", "`gevent.Timeout`, `kill()`"),
-    ),
-    ("sans-IO", "`anynats.sansio`", "you", "nowhere", "you"),
-)
-MIDDLE = """
-[1] While nothing waits, a background thread reads, sends, answers pings and keeps deadlines.
-
 One test body runs on all of them. A mark is a test that passed in the last full run, and leads to
-it; `n/a` says that the thing makes no sense there, for the reason below the tables.
+it; `n/a` says that the thing makes no sense there, for the reason below the tables. How each
+waits, who reads the socket and where callbacks run: [threads.md](threads.md).
 """
 RED = "❌"
 
@@ -79,16 +42,17 @@ def cell(test: dict[str, Any], way: str, notes: list[str]) -> str:
     return f"[{mark}](../{test['file']})"
 
 
-def page(tests: list[dict[str, Any]]) -> str:
+def page(ways: dict[str, str], tests: list[dict[str, Any]]) -> str:
+    """`ways`: what each face is called."""
     notes: list[str] = []
-    parts = [HEAD, *(f"| {' | '.join(row)} |\n" for row in SHORT), MIDDLE]
+    parts = [HEAD]
     files = sorted({test["file"] for test in tests}, key=lambda name: (len(name), name))
     for file in files:
         title = Path(file).stem.removeprefix("test_").replace("_", " ")
-        parts.append(f"\n## {title.capitalize()}\n\n| | {' | '.join(WAYS.values())} |")
-        parts.append("\n|---|" + "---|" * len(WAYS) + "\n")
+        parts.append(f"\n## {title.capitalize()}\n\n| | {' | '.join(ways.values())} |")
+        parts.append("\n|---|" + "---|" * len(ways) + "\n")
         for test in sorted((t for t in tests if t["file"] == file), key=feature):
-            cells = " | ".join(cell(test, way, notes) for way in WAYS)
+            cells = " | ".join(cell(test, way, notes) for way in ways)
             parts.append(f"| {feature(test)} | {cells} |\n")
     if notes:
         parts.append("\n" + "".join(f"{n}. {why}\n" for n, why in enumerate(notes, 1)))
@@ -96,12 +60,13 @@ def page(tests: list[dict[str, Any]]) -> str:
 
 
 def main(command: str, results: Path) -> int:
-    tests = json.loads(results.read_text(encoding="utf-8"))
+    known = json.loads(results.read_text(encoding="utf-8"))
+    ways, tests = known["ways"], known["tests"]
     for test in tests:
         if command == "check" and {*test["faces"].values()} <= {"skipped", "-"}:
             print(f"{test['name']} was skipped on every way: this machine cannot run it")
             test["faces"] = dict.fromkeys(test["faces"], "passed")
-    text = page(tests)
+    text = page(ways, tests)
     if command == "write":
         PAGE.write_text(text, encoding="utf-8")
     red = text.count(RED)

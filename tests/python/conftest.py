@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from face_support import Face
+from face_support import FACES, Face
 from ways_plugin import Ways
 
 import anynats
 from anynats.server import Server
-
-FACES = ("blocking", "asyncio", "uvloop", "trio", "anyio", "gevent", "sansio")
-NEEDS = {"uvloop": "uvloop", "trio": "trio", "anyio": "anyio", "gevent": "gevent"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "face" in metafunc.fixturenames:
         only = os.environ.get("ANYNATS_FACE")
-        faces = [only] if only else FACES
+        faces = [only] if only else list(FACES)
         if metafunc.definition.path.parent.name == "network":
             # To a network these are what the others are.
             faces = [name for name in faces if name in ("blocking", "asyncio", "sansio")]
@@ -44,9 +41,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def face(request: pytest.FixtureRequest) -> Face:
     """One way of waiting."""
-    if request.param in NEEDS:
-        pytest.importorskip(NEEDS[request.param])
-    return Face(request.param)
+    kind = FACES[request.param]
+    if kind.needs:
+        pytest.importorskip(kind.needs)
+    return kind()
 
 
 @pytest.fixture(scope="session")

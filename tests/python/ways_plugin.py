@@ -1,8 +1,8 @@
 """Which feature runs on which way of waiting, as the common test bodies show it.
 
-`pytest --ways FILE` writes it as JSON, for tools/ways.py: a list of tests, each with its file, its
-name, what its docstring says, and the outcome on each face ("passed", "failed", "skipped"; "-"
-where it is marked `not_on`, with the reason).
+`pytest --ways FILE` writes it as JSON, for tools/ways.py: what the ways are called, and the tests,
+each with its file, its name, what its docstring says, and the outcome on each face ("passed",
+"failed", "skipped"; "-" where it is marked `not_on`, with the reason).
 """
 
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from face_support import FACES
 
 WORST_FIRST = ("failed", "skipped", "passed")
 
@@ -52,4 +53,6 @@ class Ways:
         if hasattr(session.config, "workerinput"):
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(json.dumps(list(self.tests.values()), indent=1))
+        ways = {name: face.title or name for name, face in FACES.items()}
+        known = {"ways": ways, "tests": list(self.tests.values())}
+        self.file.write_text(json.dumps(known, indent=1))
