@@ -156,9 +156,14 @@ class Client(_async.Client):
             await self._loop.wait_readable(self._seat.fileno())
         finally:
             self._watched = False
-        for token in self._seat.turn():
-            if token in self._events:
-                self._events[token].set()
+        try:
+            for token in self._seat.turn():
+                if token in self._events:
+                    self._events[token].set()
+        except BaseException:  # Ctrl-C came here: who was to wake must not sleep on
+            for event in self._events.values():
+                event.set()
+            raise
 
 
 async def _finish(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -19,7 +19,6 @@ from typing import Any
 
 try:
     import gevent
-    from gevent.hub import Waiter
 except ImportError as error:
     raise ImportError("anynats.gevent needs gevent: pip install 'anynats[gevent]'") from error
 
@@ -173,21 +172,22 @@ class _Place:
         self._hub = hub
         self._seat = _native.Seat(native)
         self._watcher = hub.loop.io(self._seat.fileno(), _READ)
-        self._waiting: dict[int, Any] = {}  # token -> the Waiter of a greenlet
+        self._waiting: dict[int, Any] = {}  # token -> the greenlet that waits
         self._tokens = itertools.count(1)
         self._will_flush = False
 
     def wait(self, operation: Any) -> None:
         """Let others run until `operation` is done."""
         token = next(self._tokens)
-        waiter = self._waiting[token] = Waiter(self._hub)
+        self._waiting[token] = gevent.getcurrent()
         try:
             if len(self._waiting) == 1:
                 self._watcher.start(self._turn)
             if self._seat.notify_done(operation, token) and not self._will_flush:
                 self._will_flush = True
                 self._hub.loop.run_callback(self._flush)
-            waiter.get()
+            while not operation.done():
+                self._hub.switch()
         finally:
             del self._waiting[token]
             self._seat.forget(token)
@@ -195,9 +195,18 @@ class _Place:
                 self._watcher.stop()
 
     def _turn(self) -> None:
-        for token in self._seat.turn():
+        try:
+            self._wake(self._seat.turn())
+        except BaseException as error:
+            # Ctrl-C came here. Out of a watcher's callback it would end the watcher, and who was to
+            # wake would sleep on.
+            self._hub.loop.run_callback(self._wake, list(self._waiting))
+            self._hub.handle_system_error(type(error), error)
+
+    def _wake(self, tokens: list[int]) -> None:
+        for token in tokens:
             if token in self._waiting:
-                self._waiting[token].switch(None)
+                self._waiting[token].switch()
 
     def _flush(self) -> None:
         self._will_flush = False

@@ -33,7 +33,9 @@ class Storm:
 
     @property
     def goes_on(self) -> bool:
-        return self.cancels < self.most
+        """Whether more is to be cancelled: enough, and enough of them with a message in hand."""
+        enough = self.cancels >= self.most and self.in_hand >= self.most // 100
+        return not enough and self.cancels < 4 * self.most
 
     def send(self) -> None:
         """Send a little, or nothing."""

@@ -139,9 +139,11 @@ def test_while_the_server_is_away(face: Face) -> None:
             server.stop()
             await face.until(nc, lambda: not nc.is_connected)
             await nc.publish("a", b"")
-            threading.Timer(0.2, server.start).start()
+            starter = threading.Timer(0.2, server.start)
+            starter.start()
             await nc.drain(timeout=4)  # far more than a server and a pause of 0.1 s take
             assert sub.ended
+            starter.join()
             late = await face.connect(server.url)
             server.stop()
             await face.until(late, lambda: not late.is_connected)

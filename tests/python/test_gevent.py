@@ -219,3 +219,35 @@ def test_exit_with_everything_open(url: str, other: anynats.Client) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         assert [int(sub.next(timeout=10).payload) for _ in range(1000)] == list(range(1000))
+
+
+class InterruptedSeat:
+    """A seat whose turn is interrupted once, when it has something to tell."""
+
+    def __init__(self, seat: Any) -> None:
+        self.seat = seat
+        self.interrupted = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.seat, name)
+
+    def turn(self) -> list[int]:
+        tokens: list[int] = self.seat.turn()
+        if tokens and not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        return tokens
+
+
+def test_ctrl_c_in_the_hub_reaches_the_main_greenlet_and_loses_no_wake(nc: Client) -> None:
+    place = nc._place()
+    place._seat = InterruptedSeat(place._seat)
+    with nc.subscribe(nc.new_inbox()) as sub:
+        other = gevent.spawn(sub.next, 10)
+        gevent.sleep(0)
+        nc.publish(sub.subject, b"x")
+        with pytest.raises(KeyboardInterrupt):
+            gevent.sleep(10)
+        assert other.get(timeout=10).payload == b"x"
+        nc.publish(sub.subject, b"y")
+        assert sub.next(timeout=10).payload == b"y"
