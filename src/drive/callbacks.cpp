@@ -30,9 +30,13 @@ struct Callbacks::Thread {
     Callbacks* callbacks = nullptr;  // while the host lives
     std::atomic<std::uint32_t> word{0};
     bool asleep = false, ended = false;  // under the host's lock
-    bool taken = false;                  // the same: somebody joins it, or has detached it
-    OwnThread thread;
     std::atomic<std::uint32_t> gone{0};
+    OwnThread thread;  // detached: any number may wait for its end, or nobody
+
+    void await_end() noexcept {
+        while (!gone.load(std::memory_order_acquire)) futex_wait(gone, 0, never);
+        thread.await_exit();
+    }
 };
 
 // --- jobs ---------------------------------------------------------------------------------------
@@ -197,8 +201,6 @@ std::optional<Error> Callbacks::prepare() noexcept {
     if (executor_ || host_.inherited()) return {};
     if (thread_ && !thread_->ended) return {};
     try {
-        // An ended one has nothing left to do, but may not have given up the lock that we hold.
-        if (thread_ && !std::exchange(thread_->taken, true)) thread_->thread.detach();
         auto thread = std::make_shared<Thread>();
         thread->host = host_.weak_from_this();
         thread->callbacks = this;
@@ -212,6 +214,7 @@ std::optional<Error> Callbacks::prepare() noexcept {
                          "no thread for callbacks: " + errno_text(problem));
         }
         static_cast<void>(kept.release());
+        thread->thread.detach();
         thread_ = std::move(thread);
         return {};
     } catch (const std::bad_alloc&) {
@@ -259,32 +262,21 @@ void Callbacks::closed(bool wanted) noexcept {
 
 void Callbacks::join() noexcept {
     std::shared_ptr<Thread> thread;
-    bool mine;
     {
         const Inside inside(host_);
         thread = thread_;
         if (!closed_ || !thread || host_.inherited()) return;
-        if (thread->thread.is_current()) return;
-        mine = !std::exchange(thread->taken, true);
     }
-    if (mine) {
-        thread->thread.join();
-    } else {  // another thread joins it: wait like that one
-        while (!thread->gone.load(std::memory_order_acquire)) futex_wait(thread->gone, 0, never);
-    }
+    if (!thread->thread.is_current()) thread->await_end();
 }
 
 Callbacks::~Callbacks() {
     while (pop(posted_) || pop(outside_)) {
     }
-    if (!thread_ || thread_->taken || host_.inherited()) return;  // inherited: it is the parent's
+    if (!thread_ || host_.inherited()) return;  // inherited: it is the parent's
     thread_->word.store(1, std::memory_order_release);
     futex_wake(thread_->word);
-    if (thread_->thread.is_current()) {
-        thread_->thread.detach();
-    } else {
-        thread_->thread.join();
-    }
+    if (!thread_->thread.is_current()) thread_->await_end();
 }
 
 }  // namespace v0

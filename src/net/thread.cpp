@@ -35,7 +35,10 @@ int OwnThread::start(void (*body)(void*), void* argument) noexcept {
 void OwnThread::join() noexcept {
     ::pthread_join(thread_, nullptr);
     started_ = false;
-    // pthread_join returns a moment before the thread has left the process.
+    await_exit();  // pthread_join returns a moment before the thread has left the process
+}
+
+void OwnThread::await_exit() const noexcept {
     while (::syscall(SYS_tgkill, ::getpid(), id_.load(), 0) == 0) ::sched_yield();
 }
 

@@ -23,6 +23,8 @@ public:
     void join() noexcept;
     /// Nobody will join it. `body` must keep what it uses.
     void detach() noexcept;
+    /// The second half of join(), for one that is detached: `body` has ended, or is about to.
+    void await_exit() const noexcept;
 
 private:
     void (*body_)(void*) = nullptr;
