@@ -94,9 +94,14 @@ trio.run(main)
 """,
     "gevent": """
 import gevent, gevent.os, anynats.gevent
+def wait(sub):
+    try:
+        return sub.next(timeout=10)
+    except anynats.errors.ForkError:  # the child's copy of this greenlet
+        return None
 with anynats.gevent.connect(URL) as nc, nc.subscribe("x") as sub:
     nc.flush()
-    waiting = gevent.spawn(sub.next, timeout=10)
+    waiting = gevent.spawn(wait, sub)
     gevent.sleep(0)
     pid = gevent.os.fork()
     if pid == 0:
