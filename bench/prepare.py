@@ -25,6 +25,7 @@ from programs import (
     NATS_PY,
     OWN_PYTHON,
     RAW,
+    RAW_ON,
     ROOT,
     Program,
     Task,
@@ -96,6 +97,7 @@ def prepare(wanted: set[str]) -> Tools:
         **{
             program: functools.partial(own_python_client, python, program) for program in OWN_PYTHON
         },
+        **{raw: functools.partial(raw_on_a_loop, python, raw) for raw in RAW_ON.values()},
         GO: lambda: build_go(tools),
         NATS_PY: lambda: install_nats_py(python, tools),
     }
@@ -154,6 +156,11 @@ def own_python_client(python: str, program: Program) -> list[str]:
     except RunFailed as error:
         raise RunFailed(f"it cannot be imported: {str(error).splitlines()[-1]}") from error
     return [python, str(HERE / "own" / script), program.key]
+
+
+def raw_on_a_loop(python: str, program: Program) -> list[str]:
+    run([python, "-c", f"import {program.key.removeprefix('raw-')}"], QUESTION_S)
+    return [python, str(HERE / "raw" / "on_a_loop.py"), program.key]
 
 
 def build_go(tools: Tools) -> list[str]:

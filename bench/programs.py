@@ -33,6 +33,9 @@ class Program:
     publishes: int  # of 16 bytes
     receives: int  # of 16 bytes
 
+    def does(self, task: Task) -> bool:
+        return task.kind == "request" or self.publishes > 0
+
     def count(self, task: Task, quick: bool) -> int:
         """Return n for one run."""
         if task.kind == "request":
@@ -63,8 +66,14 @@ GEVENT = Program("gevent", "anynats Python, gevent", 8_000, 4_000_000, 4_000_000
 GO = Program("go", "nats.go", 8_000, 12_000_000, 4_000_000)
 NATS_PY = Program("nats-py", "nats-py, asyncio", 5_000, 300_000, 200_000)
 
+# What a loop costs without any client on it: raw/on_a_loop.py, requests alone.
+RAW_ON = {
+    program: Program(f"raw-{program.key}", f"raw socket on {program.key}", 8_000, 0, 0)
+    for program in (ASYNCIO, UVLOOP, TRIO, GEVENT)
+}
+
 OWN_PYTHON = [BLOCKING, ASYNCIO, UVLOOP, TRIO, GEVENT]
-PROGRAMS = [RAW, CPP, *OWN_PYTHON, GO, NATS_PY]
+PROGRAMS = [RAW, *RAW_ON.values(), CPP, *OWN_PYTHON, GO, NATS_PY]
 
 
 def raw_program(task: Task) -> str:

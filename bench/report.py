@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from processes import Line
-from programs import ASYNCIO, BLOCKING, CPP, GEVENT, GO, PROGRAMS, RAW, TASKS, Program, Task
+from programs import (
+    ASYNCIO,
+    BLOCKING,
+    CPP,
+    GEVENT,
+    GO,
+    PROGRAMS,
+    RAW,
+    RAW_ON,
+    TASKS,
+    Program,
+    Task,
+)
 
 SWITCH_TOLERANCE = 0.02  # a reply that is there before the wait begins saves a switch, and such
 
@@ -27,21 +39,23 @@ class Results:
         found = []
         for (number, a_task, key), line in sorted(self.runs.items(), key=lambda item: item[0][0]):
             if a_task == task and key == program.key:
-                base = metric.base and self.runs.get((number, task, metric.base.key))
+                base = metric.base(program) if metric.base else None
+                beside = self.runs.get((number, task, base.key)) if base else None
                 if metric.base is None:
                     found.append(metric.of(line))
-                elif base:
-                    found.append(metric.of(line) / metric.of(base))
+                elif beside:
+                    found.append(metric.of(line) / metric.of(beside))
         return found
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of one run; with `base`, as the ratio to that program's run in the same round."""
+    """A number of one run; with `base`, as the ratio to the run of the program that it names for
+    a program, in the same round."""
 
     title: str
     of: Callable[[Line], float]
-    base: Program | None = None
+    base: Callable[[Program], Program | None] | None = None
 
 
 def cpu_ns(line: Line) -> float:
@@ -60,12 +74,17 @@ P99 = Metric("p99 us", lambda line: line["p99_us"])
 SWITCHES = Metric("switches, process", lambda line: line["nvcsw"] / line["n"])
 OWN_SWITCHES = Metric("switches, calling thread", lambda line: line["nvcsw_thread"] / line["n"])
 OTHER_SWITCHES = Metric("switches, other threads", other_switches)
-CPU_TO_RAW = Metric("CPU / raw", cpu_ns, RAW)
-CPU_TO_GO = Metric("CPU / nats.go", cpu_ns, GO)
-P50_TO_RAW = Metric("p50 / raw", lambda line: line["p50_us"], RAW)
+CPU_TO_RAW = Metric("CPU / raw", cpu_ns, lambda _: RAW)
+CPU_TO_LOOP = Metric("CPU / raw on this loop", cpu_ns, RAW_ON.get)
+CPU_TO_GO = Metric("CPU / nats.go", cpu_ns, lambda _: GO)
+P50_TO_RAW = Metric("p50 / raw", lambda line: line["p50_us"], lambda _: RAW)
+P50_TO_LOOP = Metric("p50 / raw on this loop", lambda line: line["p50_us"], RAW_ON.get)
 
 COLUMNS = {
-    "request": [P50, P99, CPU_US, OWN_SWITCHES, OTHER_SWITCHES, CPU_TO_RAW, P50_TO_RAW],
+    "request": [
+        *(P50, P99, CPU_US, OWN_SWITCHES, OTHER_SWITCHES),
+        *(CPU_TO_RAW, P50_TO_RAW, CPU_TO_LOOP, P50_TO_LOOP),
+    ],
     "publish": [CPU_NS, RATE, CPU_TO_RAW, CPU_TO_GO],
     "receive": [CPU_NS, RATE, CPU_TO_RAW, CPU_TO_GO],
 }
@@ -104,9 +123,9 @@ TARGETS = [
     Target(RECEIVE_128, ASYNCIO, CPU_NS, 450, " ns"),
     Target(REQUEST, CPP, CPU_TO_RAW, 1.4, "x"),
     Target(REQUEST, BLOCKING, CPU_TO_RAW, 1.7, "x"),
-    Target(REQUEST, ASYNCIO, CPU_TO_RAW, 2.4, "x"),
-    Target(REQUEST, ASYNCIO, P50_TO_RAW, 1.25, "x"),
-    Target(REQUEST, GEVENT, CPU_TO_RAW, 1.6, "x"),
+    Target(REQUEST, ASYNCIO, CPU_TO_LOOP, 2.4, "x"),
+    Target(REQUEST, ASYNCIO, P50_TO_LOOP, 1.25, "x"),
+    Target(REQUEST, GEVENT, CPU_TO_LOOP, 1.6, "x"),
     Target(REQUEST, CPP, OWN_SWITCHES, 1 + SWITCH_TOLERANCE, ""),
     Target(REQUEST, CPP, OTHER_SWITCHES, SWITCH_TOLERANCE, ""),
     Target(REQUEST, BLOCKING, OWN_SWITCHES, 1 + SWITCH_TOLERANCE, ""),
@@ -136,15 +155,16 @@ def row(cells: Iterable[str]) -> str:
 def table(results: Results, task: Task) -> list[str]:
     columns = COLUMNS[task.kind]
     lines = [
-        row(["program", *(metric.title for metric in columns), "target of issue 3"]),
+        row(["program", *(metric.title for metric in columns), "target"]),
         row(["---"] * (len(columns) + 2)),
     ]
-    for program in PROGRAMS:
+    for program in filter(lambda program: program.does(task), PROGRAMS):
         mine = [aim for aim in TARGETS if aim.task == task and aim.program == program]
         aims = "; ".join(aim.verdict(results) for aim in mine)
         cells = []
         for metric in columns:
-            trivial = metric.base == program
+            base = metric.base(program) if metric.base else program
+            trivial = metric.base is not None and base in (program, None)
             # A goroutine has no thread of its own to count by.
             unknown = program == GO and metric in (OWN_SWITCHES, OTHER_SWITCHES)
             if unknown and metric == OWN_SWITCHES:

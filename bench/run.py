@@ -20,7 +20,7 @@ from pathlib import Path
 
 from prepare import QUESTION_S, Tools, prepare, run, say
 from processes import Child, Line, RunFailed
-from programs import BUILD, CPP, HERE, OWN_PYTHON, PROGRAMS, RAW, TASKS, Program, Task
+from programs import BUILD, CPP, HERE, OWN_PYTHON, PROGRAMS, RAW, RAW_ON, TASKS, Program, Task
 from report import CPU_NS, Results, render
 from servers import START_S, far_end, request_server
 
@@ -34,6 +34,7 @@ def main() -> int:
     options = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # ends the children too
     wanted = {RAW.key} | set(options.only.split(","))
+    wanted |= {raw.key for program, raw in RAW_ON.items() if program.key in wanted}
     load_before = os.getloadavg()
     tools = prepare(wanted)
     programs = [p for p in PROGRAMS if p == RAW or p.key in tools.commands]
@@ -45,8 +46,9 @@ def main() -> int:
     raw_data.write_text("")
     with ExitStack() as stack:
         port = stack.enter_context(request_server(tools))
-        total = options.rounds * len(TASKS) * len(programs)
-        for done, (number, task, program) in enumerate(schedule(options.rounds, programs), 1):
+        runs = list(schedule(options.rounds, programs))
+        total = len(runs)
+        for done, (number, task, program) in enumerate(runs, 1):
             n = program.count(task, options.quick)
             place = f"[{done}/{total}] round {number + 1}, {task.title}, {program.title}"
             try:
@@ -87,7 +89,8 @@ def schedule(rounds: int, programs: list[Program]) -> Iterator[tuple[int, Task, 
         first = number % len(programs)
         for task in TASKS:
             for program in programs[first:] + programs[:first]:
-                yield number, task, program
+                if program.does(task):
+                    yield number, task, program
 
 
 def run_once(tools: Tools, task: Task, program: Program, n: int, server_port: int) -> Line:

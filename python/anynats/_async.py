@@ -128,8 +128,13 @@ class Client:
     async def _join(self) -> None:
         """Wait for what was spawned, unless this is part of it."""
 
+    def _enter(self) -> None:
+        """Refuse another loop than the own."""
+        raise NotImplementedError
+
     def _told(self) -> None:
-        """Something waits to be sent, or may be done now. Refuse another loop than the own."""
+        """Something waits to be sent, or may be done now."""
+        self._enter()
 
     def _leave(self) -> None:
         """The client is closed: let the loop go."""
@@ -149,7 +154,7 @@ class Client:
         return self
 
     async def _run(self, start: Any, *args: Any) -> Any:
-        self._told()
+        self._enter()
         operation = start(*args)
         if self._checkpoints or not operation.done():
             try:
@@ -159,6 +164,8 @@ class Client:
                 with contextlib.suppress(Exception):  # whoever waits too may have been told now
                     self._told()
                 raise
+        else:
+            self._told()
         return operation.result()
 
     def _open(self, callback: Any, start: Any, *args: Any) -> Opening[Any]:

@@ -97,7 +97,7 @@ class Client(_async.Client):
 
     publish.__doc__ = _surface.Client.publish.__doc__
 
-    def _told(self) -> None:
+    def _enter(self) -> None:
         try:
             here = self._loop.current()
         except RuntimeError:

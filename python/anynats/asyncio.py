@@ -15,6 +15,7 @@ the loop it was made on. A cancelled await loses no message and leaves nothing b
 import asyncio
 import functools
 import itertools
+import math
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -63,7 +64,7 @@ class Client(_async.Client):
         self._tokens = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()  # those of callbacks
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0  # when the timer rings, if there is one
+        self._due = math.inf  # when the timer rings
         self._asked = False  # a turn of the connection will come at the end of the loop's turn
         self._row_began = 0.0  # when it was asked for
         self._behind = False  # an `async for` took messages in a row and there are more
@@ -106,7 +107,7 @@ class Client(_async.Client):
         token = next(self._tokens)
         future = self._waiting[token] = self._loop.create_future()
         try:
-            self._native.notify_done(operation, token)
+            self._plan(self._native.notify_done(operation, token))
             await future
         finally:
             del self._waiting[token]
@@ -127,10 +128,7 @@ class Client(_async.Client):
 
     # --- the loop's side -------------------------------------------------------------------------
 
-    def _told(self) -> None:
-        """Ask for a turn of the connection at the end of the loop's turn, unless one is coming."""
-        if self._asked:
-            return
+    def _enter(self) -> None:
         if asyncio._get_running_loop() is not self._loop:
             if self._is_parents():
                 raise self._native.last_error
@@ -138,9 +136,31 @@ class Client(_async.Client):
                 "this client belongs to another event loop than the one that runs here"
                 + (", which is closed" if self._loop.is_closed() else "")
             )
+
+    def _told(self) -> None:
+        if not self._asked:
+            self._enter()
+            self._ask()
+
+    def _ask(self) -> None:
+        """Write at the end of the loop's turn."""
         self._loop.call_soon(self._write)
         self._asked = True
         self._row_began = time.monotonic()
+
+    def _plan(self, due: float) -> None:
+        """Give the connection a turn when it is due; 0 is at the end of this one."""
+        # A timer that rings early costs less than one that is set anew for each request.
+        if due >= self._due:
+            return
+        if not due:
+            if not self._asked:
+                self._ask()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_later(max(0, due - time.monotonic()), self._time)
 
     def _write(self) -> None:
         self._asked = False
@@ -166,16 +186,11 @@ class Client(_async.Client):
         for token in self._native.take_completions():
             if token in self._waiting and not self._waiting[token].done():
                 self._waiting[token].set_result(None)
-        due = self._native.next_timeout()
-        # A timer that rings early costs less than one that is set anew for each request.
-        if due is not None and (self._timer is None or due < self._due):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._due = due
-            self._timer = self._loop.call_later(max(0, due - time.monotonic()), self._time)
+        self._plan(self._native.due())
 
     def _time(self) -> None:
         self._timer = None
+        self._due = math.inf
         self._turn()
 
     def _leave(self) -> None:
@@ -184,6 +199,7 @@ class Client(_async.Client):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._due = math.inf
 
 
 @functools.wraps(_surface.connect)

@@ -1,8 +1,8 @@
 // The native client that an event loop drives, and the graves of what only the loop's thread may
 // end. Nothing here gives up the GIL.
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
 #include <new>
 #include <vector>
 
@@ -30,10 +30,11 @@ struct LoopClient : NativeClient {
     }
 };
 
-std::optional<double> loop_timeout(LoopClient& self) {
+/// When the loop must call again: 0 is at the end of its turn, infinity never.
+double due(LoopClient& self) {
+    if (self.loop->has_more()) return 0;
     const Time next = self.loop->next_timeout();
-    if (next == never) return {};
-    return to_seconds(next);
+    return next == never ? std::numeric_limits<double>::infinity() : to_seconds(next);
 }
 
 bool drive(LoopClient& self) {
@@ -46,7 +47,6 @@ void write(LoopClient& self) {
     const Inside in(*self.loop);
     self.granted = 0;
     self.loop->push();
-    self.loop->session().run_ready();
 }
 
 }  // namespace
@@ -57,12 +57,13 @@ void bind_loop(nb::module_& module) {
                                          "A client that an event loop drives, in its thread.")
         .def(nb::init<const nb::dict&>(), nb::arg("options"))
         .def("fileno", [](LoopClient& self) { return self.loop->fd(); })
-        .def("next_timeout", &loop_timeout)
+        .def("due", &due)
         .def("drive", &drive)
         .def("write", &write)
         .def("notify_done",
              [](LoopClient& self, NativeOperation& operation, std::uint64_t token) {
                  self.loop->notify_done(operation.state(), token);
+                 return due(self);
              })
         .def("forget", [](LoopClient& self, std::uint64_t token) { self.loop->forget(token); })
         .def("take_completions", [](LoopClient& self) { return self.loop->take_completions(); });

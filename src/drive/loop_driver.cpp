@@ -53,6 +53,10 @@ public:
         ask();
         return LoopHost::published();
     }
+    bool started() override {
+        ask();
+        return LoopHost::started();
+    }
     void enter_again_soon() noexcept override { ask(); }
     Callbacks* callbacks() noexcept override { return over_ ? nullptr : &user_code_.callbacks; }
 
@@ -89,7 +93,7 @@ bool LoopClientHost::turn(bool readable) {
         const Inside inside(*this);
         asked_ = true;  // this is the turn; what it wakes is seen to at its end
         if (readable) {
-            again = connection_.drive(clock());
+            again = LoopHost::turn();
         } else {
             connection_.handle_timeout(clock());
             connection_.flush(clock());

@@ -47,9 +47,28 @@ bool LoopHost::published() {
     return session().size_to_send() >= session().options().write_high_water;
 }
 
+/// The first that is started after a turn is sent at once, so that who waits for each of its
+/// requests makes no turn in vain; what follows in the same turn shares a write at its end.
+bool LoopHost::started() {
+    return !sent_ && session().size_to_send() != 0;
+}
+
 void LoopHost::push() {
+    sent_ = sent_ || session().size_to_send() != 0;
     connection_.flush(clock());
+    session().run_ready();
     tell_room();
+}
+
+bool LoopHost::turn() {
+    const bool again = connection_.drive(clock());
+    sent_ = false;
+    return again;
+}
+
+bool LoopHost::has_more() noexcept {
+    const bool sends = session().size_to_send() != 0 && !connection_.blocked();
+    return sends || notices_.told_any();
 }
 
 /// Wake who waits for room when there may be some: whatever wrote, because a socket that has taken
@@ -68,7 +87,7 @@ void LoopHost::await_room(Waiter& waiter) {
 
 bool LoopHost::drive() {
     enter();
-    const bool again = connection_.drive(clock());
+    const bool again = turn();
     tell_room();
     return again;
 }

@@ -27,6 +27,7 @@ public:
     void leave() noexcept override {}
     Time clock() const override;
     bool published() override;
+    bool started() override;
     void push() override;
     bool wait_for_room(std::size_t) override { return false; }
     void await_room(Waiter& waiter) override;
@@ -37,6 +38,8 @@ public:
     // --- for the loop ----------------------------------------------------------------------------
     int fd() const noexcept { return connection_.poll_fd(); }
     Time next_timeout() const { return connection_.next_timeout(); }
+    /// Whether something is to be done at the end of the loop's turn: sent, or told.
+    bool has_more() noexcept;
     /// Do what is to be done now. Returns whether to call again in the loop's next turn.
     bool drive();
     /// For the end of the program, when no loop runs any more: drive until `operation` is done.
@@ -57,6 +60,8 @@ protected:
     /// The loop's thread is this one from now on.
     void move_here() noexcept { thread_ = std::this_thread::get_id(); }
     void tell_room() noexcept;
+    /// A turn of the connection that may read.
+    bool turn();
 
     Connection connection_;
 
@@ -64,6 +69,7 @@ private:
     std::atomic<std::thread::id> thread_;
     Notices notices_;
     List<Waiter> room_;
+    bool sent_ = false;  // since the last turn
 };
 
 }  // namespace v0

@@ -27,6 +27,7 @@ public:
     void forget(std::uint64_t token) noexcept { notices_.erase(token); }
 
     bool empty() const noexcept { return notices_.empty(); }
+    bool told_any() const noexcept { return !completions_.empty(); }
     std::vector<std::uint64_t> take_completions();
 
 protected:

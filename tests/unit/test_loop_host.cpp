@@ -85,6 +85,26 @@ TEST_F(LoopHostTest, TellsWhenAnOperationIsDone) {
     EXPECT_TRUE(host->take_completions().empty());
 }
 
+TEST_F(LoopHostTest, SendsTheFirstOfATurnAtOnceAndTheRestTogether) {
+    const auto waiting = [&] { return host->session().size_to_send(); };
+    turn(0s);
+    const auto first = host->request("echo", "1", {}, 10s);
+    EXPECT_EQ(waiting(), 0u);
+    EXPECT_FALSE(host->has_more());
+    const auto second = host->request("echo", "2", {}, 10s);
+    const auto third = host->request("echo", "3", {}, 10s);
+    EXPECT_GT(waiting(), 0u);
+    EXPECT_TRUE(host->has_more());
+    host->push();
+    EXPECT_EQ(waiting(), 0u);
+    host->notify_done(*third, 7);
+    EXPECT_EQ(next_completions(), Tokens{7});
+    EXPECT_TRUE(first->done() && second->done());
+    const auto fourth = host->request("echo", "4", {}, 10s);  // what was told ended a turn
+    EXPECT_EQ(waiting(), 0u);
+    host->cancel(*fourth);
+}
+
 TEST_F(LoopHostTest, KeepsDeadlines) {
     auto late = host->request("slow.x", "", {}, 20ms);
     host->notify_done(*late, 1);
