@@ -41,15 +41,13 @@ struct BareClient : NativeClient {
     }
 };
 
-using Self = BareClient;
-
 Time time_of(Given now) {
     Time time;
     require(read_now(now.ptr(), time));
     return time;
 }
 
-nb::object next_action(Self& self) {
+nb::object next_action(BareClient& self) {
     const Action action = self.session().next_action();
     if (action.kind == Action::Kind::none) return nb::none();
     nb::object deadline = nb::none();
@@ -72,14 +70,14 @@ std::optional<std::string> optional_text(Given value, const char* name) {
     return std::string(text);
 }
 
-void credentials(Self& self, std::uint64_t epoch, Given user, Given password, Given token,
+void credentials(BareClient& self, std::uint64_t epoch, Given user, Given password, Given token,
                  Given now) {
     const Credentials given{optional_text(user, "user"), optional_text(password, "password"),
                             optional_text(token, "token")};
     self.session().credentials(epoch, given, time_of(now));
 }
 
-nb::tuple own_credentials(Self& self) {
+nb::tuple own_credentials(BareClient& self) {
     const auto text = [](const std::optional<std::string>& value) -> nb::object {
         return value ? to_str_object(*value) : nb::none();
     };
@@ -93,7 +91,7 @@ Error error_of(ErrorCode code, Given why) {
     return Error(code, std::string(text));
 }
 
-nb::list data_to_send(Self& self) {
+nb::list data_to_send(BareClient& self) {
     nb::list parts;
     for (const std::string_view part : self.session().data_to_send()) {
         if (!part.empty()) parts.append(nb::bytes(part.data(), part.size()));
@@ -101,7 +99,7 @@ nb::list data_to_send(Self& self) {
     return parts;
 }
 
-void data_sent(Self& self, Given n) {
+void data_sent(BareClient& self, Given n) {
     std::uint64_t count;
     require(read_count(n.ptr(), "n", INT64_MAX, count));
     if (count > self.session().size_to_send()) {
@@ -110,13 +108,13 @@ void data_sent(Self& self, Given n) {
     self.session().data_sent(count);
 }
 
-void receive_data(Self& self, std::uint64_t epoch, Given data, Given now) {
+void receive_data(BareClient& self, std::uint64_t epoch, Given data, Given now) {
     Payload bytes;
     require(bytes.read(data.ptr(), "data"));
     self.session().receive_data(epoch, bytes.view(), time_of(now));
 }
 
-std::optional<double> next_timeout(Self& self) {
+std::optional<double> next_timeout(BareClient& self) {
     const Time next = self.session().next_timeout();
     if (next == never) return {};
     return to_seconds(next);
@@ -128,19 +126,19 @@ void bind_bare_client(nb::module_& module) {
     nb::class_<BareClient, NativeClient>(module, "BareClient", "A client without I/O.")
         .def(nb::init<const nb::dict&, Given, Given>(), nb::arg("options"), nb::arg("seed"),
              nb::arg("now"))
-        .def_prop_ro("epoch", [](Self& self) { return self.session().epoch(); })
+        .def_prop_ro("epoch", [](BareClient& self) { return self.session().epoch(); })
         .def("next_action", &next_action)
         .def("server_chosen",
-             [](Self& self, std::uint64_t epoch, std::size_t index, Given wait, Given now) {
+             [](BareClient& self, std::uint64_t epoch, std::size_t index, Given wait, Given now) {
                  std::optional<Duration> pause;
                  require(read_timeout(wait.ptr(), pause, "wait"));
                  self.session().server_chosen(epoch, index, pause.value_or(Duration()),
                                               time_of(now));
              })
-        .def("transport_up", [](Self& self, std::uint64_t epoch,
+        .def("transport_up", [](BareClient& self, std::uint64_t epoch,
                                 Given now) { self.session().transport_up(epoch, time_of(now)); })
         .def("transport_down",
-             [](Self& self, std::uint64_t epoch, Given why, Given now) {
+             [](BareClient& self, std::uint64_t epoch, Given why, Given now) {
                  const bool up = self.session().is_connected();
                  const ErrorCode code = up ? ErrorCode::disconnected : ErrorCode::connect_failed;
                  self.session().transport_down(epoch, error_of(code, why), time_of(now));
@@ -149,20 +147,20 @@ void bind_bare_client(nb::module_& module) {
         .def("credentials", &credentials, nb::arg("epoch"), nb::arg("user"), nb::arg("password"),
              nb::arg("token"), nb::arg("now"))
         .def("auth_failed",
-             [](Self& self, std::uint64_t epoch, Given why, Given now) {
+             [](BareClient& self, std::uint64_t epoch, Given why, Given now) {
                  self.session().auth_failed(epoch, error_of(ErrorCode::authorization_error, why),
                                             time_of(now));
              })
         .def("receive_data", &receive_data)
-        .def("receive_eof", [](Self& self, std::uint64_t epoch,
+        .def("receive_eof", [](BareClient& self, std::uint64_t epoch,
                                Given now) { self.session().receive_eof(epoch, time_of(now)); })
         .def("data_to_send", &data_to_send)
         .def("data_sent", &data_sent)
         .def("next_timeout", &next_timeout)
         .def("handle_timeout",
-             [](Self& self, Given now) { self.session().handle_timeout(time_of(now)); })
-        .def("advance", [](Self& self, Given now) { self.session().advance(time_of(now)); })
-        .def("check", [](Self& self) -> std::optional<std::string> {
+             [](BareClient& self, Given now) { self.session().handle_timeout(time_of(now)); })
+        .def("advance", [](BareClient& self, Given now) { self.session().advance(time_of(now)); })
+        .def("check", [](BareClient& self) -> std::optional<std::string> {
             const char* const wrong = self.session().check();
             return wrong ? std::optional<std::string>(wrong) : std::nullopt;
         });

@@ -20,18 +20,9 @@
 namespace anynats::python {
 namespace {
 
-using Self = NativeClient;
-
-template <class Work>
-auto outside_gil(Self& self, Work work) {
-    if (!self.threads) return work();
-    const Unlocked unlocked;
-    return work();
-}
-
 template <class Read>
-auto inside(Self& self, Read read) {
-    return outside_gil(self, [&] {
+auto inside(NativeClient& self, Read read) {
+    return outside_gil(self.threads, [&] {
         const Inside in(*self.host);
         return read(self.host->session());
     });
@@ -43,7 +34,8 @@ std::optional<Duration> timeout_of(Given timeout) {
     return limit;
 }
 
-NativeOperation request(Self& self, Given subject, Given payload, Given timeout, Given headers) {
+NativeOperation request(NativeClient& self, Given subject, Given payload, Given timeout,
+                        Given headers) {
     std::string_view text;
     Payload bytes;
     std::string block;
@@ -51,23 +43,24 @@ NativeOperation request(Self& self, Given subject, Given payload, Given timeout,
     require(bytes.read(payload.ptr(), "payload"));
     const std::optional<Duration> limit = timeout_of(timeout);
     require(read_headers(headers.ptr(), block));
-    return {self, outside_gil(
-                      self, [&] { return self.host->request(text, bytes.view(), block, limit); })};
+    return {self, outside_gil(self.threads, [&] {
+                return self.host->request(text, bytes.view(), block, limit);
+            })};
 }
 
 using DrainAll = std::shared_ptr<ResultState<Done>> (Host::*)(std::optional<Duration>);
 
 /// A method that starts an operation and takes a timeout.
 template <auto start>
-NativeOperation started(Self& self, Given timeout) {
+NativeOperation started(NativeClient& self, Given timeout) {
     const auto limit = timeout_of(timeout);
-    return {self, outside_gil(self, [&] { return (self.host.get()->*start)(limit); })};
+    return {self, outside_gil(self.threads, [&] { return (self.host.get()->*start)(limit); })};
 }
 
 /// A method that returns the operation of waiting for news.
 template <auto wait_for>
-NativeOperation news(Self& self) {
-    return {self, outside_gil(self, [&] { return (self.host.get()->*wait_for)(); })};
+NativeOperation news(NativeClient& self) {
+    return {self, outside_gil(self.threads, [&] { return (self.host.get()->*wait_for)(); })};
 }
 
 std::optional<std::size_t> limit_of(Given value, const char* name) {
@@ -78,7 +71,7 @@ std::optional<std::size_t> limit_of(Given value, const char* name) {
     return static_cast<std::size_t>(count);
 }
 
-NativeQueue subscribe(Self& self, Given subject, Given queue, Given max_messages,
+NativeQueue subscribe(NativeClient& self, Given subject, Given queue, Given max_messages,
                       Given pending_messages, Given pending_bytes, Given slow_consumer) {
     std::string_view text, group;
     SubscribeOptions options;
@@ -89,7 +82,7 @@ NativeQueue subscribe(Self& self, Given subject, Given queue, Given max_messages
     options.pending_messages = limit_of(pending_messages, "pending_messages");
     options.pending_bytes = limit_of(pending_bytes, "pending_bytes");
     options.slow_consumer = read_policy(slow_consumer.ptr());
-    auto made = outside_gil(self, [&] {
+    auto made = outside_gil(self.threads, [&] {
         auto subscribed = self.host->subscribe(text, options);
         if (subscribed.ok() && limit) (*subscribed)->unsubscribe(*limit);
         return subscribed;
@@ -98,8 +91,8 @@ NativeQueue subscribe(Self& self, Given subject, Given queue, Given max_messages
     return {std::move(*made), self.threads};
 }
 
-NativeQueue request_many(Self& self, Given subject, Given payload, Given timeout, Given stall,
-                         Given max_messages, Given sentinel, Given headers) {
+NativeQueue request_many(NativeClient& self, Given subject, Given payload, Given timeout,
+                         Given stall, Given max_messages, Given sentinel, Given headers) {
     std::string_view text;
     Payload bytes;
     std::string block;
@@ -114,15 +107,15 @@ NativeQueue request_many(Self& self, Given subject, Given payload, Given timeout
     options.sentinel = ends_at_empty != 0;
     require(read_headers(headers.ptr(), block));
     auto made = outside_gil(
-        self, [&] { return self.host->request_many(text, bytes.view(), options, block); });
+        self.threads, [&] { return self.host->request_many(text, bytes.view(), options, block); });
     if (!made.ok()) raise(made.error());
     return {std::move(*made), self.threads};
 }
 
-void set_servers(Self& self, Given servers) {
+void set_servers(NativeClient& self, Given servers) {
     std::vector<std::string> urls;
     require(read_str_list(servers.ptr(), "servers", urls));
-    const auto refusal = outside_gil(self, [&] { return self.host->set_servers(urls); });
+    const auto refusal = outside_gil(self.threads, [&] { return self.host->set_servers(urls); });
     if (refusal) raise(*refusal);
 }
 
@@ -133,14 +126,14 @@ nb::object exception_or_none(const std::optional<Error>& error) {
     return nb::steal(made);
 }
 
-nb::object next_event(Self& self) {
+nb::object next_event(NativeClient& self) {
     const auto event = inside(self, [](Session& session) { return session.next_event(); });
     if (!event) return nb::none();
     return nb::make_tuple(to_str_object(to_string(event->kind)), to_str_object(event->server),
                           exception_or_none(event->error), event->sid);
 }
 
-nb::dict counters(Self& self) {
+nb::dict counters(NativeClient& self) {
     const Counters all = inside(self, [](Session& session) { return session.counters(); });
     nb::dict out;
     for (const CounterField& field : counter_fields) {
@@ -154,9 +147,9 @@ void bind_common(nb::module_& module) {
     nb::class_<NativeClient>(module, "Client", nb::type_slots(slots),
                              "A client below the faces; see the classes derived from it.")
         .def("connect",
-             [](Self& self) {
-                 return NativeOperation(self,
-                                        outside_gil(self, [&] { return self.host->connect(); }));
+             [](NativeClient& self) {
+                 return NativeOperation(
+                     self, outside_gil(self.threads, [&] { return self.host->connect(); }));
              })
         .def("request", &request, nb::arg("subject"), nb::arg("payload"), nb::arg("timeout"),
              nb::arg("headers"))
@@ -170,55 +163,58 @@ void bind_common(nb::module_& module) {
         .def("subscribe", &subscribe, nb::arg("subject"), nb::arg("queue"), nb::arg("max_messages"),
              nb::arg("pending_messages"), nb::arg("pending_bytes"), nb::arg("slow_consumer"))
         .def("new_inbox",
-             [](Self& self) {
-                 auto inbox = outside_gil(self, [&] { return self.host->new_inbox(); });
+             [](NativeClient& self) {
+                 auto inbox = outside_gil(self.threads, [&] { return self.host->new_inbox(); });
                  if (!inbox.ok()) raise(inbox.error());
                  return to_str_object(*inbox);
              })
-        .def("reconnect", [](Self& self) { outside_gil(self, [&] { self.host->reconnect(); }); })
+        .def("reconnect",
+             [](NativeClient& self) { outside_gil(self.threads, [&] { self.host->reconnect(); }); })
         .def("next_event", &next_event)
         .def("set_servers", &set_servers)
         .def_prop_ro(
             "servers",
-            [](Self& self) { return inside(self, [](Session& s) { return s.servers(); }); })
-        .def_prop_ro(
-            "is_connected",
-            [](Self& self) { return inside(self, [](Session& s) { return s.is_connected(); }); })
+            [](NativeClient& self) { return inside(self, [](Session& s) { return s.servers(); }); })
+        .def_prop_ro("is_connected",
+                     [](NativeClient& self) {
+                         return inside(self, [](Session& s) { return s.is_connected(); });
+                     })
         .def_prop_ro("counters", &counters)
         .def_prop_ro(
             "state",
-            [](Self& self) {
+            [](NativeClient& self) {
                 return to_str_object(to_string(inside(self, [](Session& s) { return s.state(); })));
             })
         .def_prop_ro("server",
-                     [](Self& self) {
+                     [](NativeClient& self) {
                          return to_str_object(inside(self, [](Session& s) { return s.server(); }));
                      })
         .def_prop_ro("server_info_json",
-                     [](Self& self) {
+                     [](NativeClient& self) {
                          return to_str_object(inside(
                              self, [](Session& s) { return std::string(s.server_info_json()); }));
                      })
-        .def_prop_ro(
-            "max_payload",
-            [](Self& self) { return inside(self, [](Session& s) { return s.max_payload(); }); })
+        .def_prop_ro("max_payload",
+                     [](NativeClient& self) {
+                         return inside(self, [](Session& s) { return s.max_payload(); });
+                     })
         .def_prop_ro(
             "last_error",
-            [](Self& self) {
+            [](NativeClient& self) {
                 return exception_or_none(inside(self, [](Session& s) { return s.last_error(); }));
             })
         .def("room", &news<&Host::room>)
         .def("event", &news<&Host::event>)
         .def(
-            "grant", [](Self& self, unsigned publishes) { self.granted = publishes; },
+            "grant", [](NativeClient& self, unsigned publishes) { self.granted = publishes; },
             nb::arg("publishes"))
         .def(
             "callback_failed",
-            [](Self& self, const std::string& what) {
-                outside_gil(self, [&] { self.host->callback_failed(what); });
+            [](NativeClient& self, const std::string& what) {
+                outside_gil(self.threads, [&] { self.host->callback_failed(what); });
             },
             nb::arg("what"))
-        .def("dump", [](Self& self) {
+        .def("dump", [](NativeClient& self) {
             return to_str_object(inside(self, [](Session& s) { return s.dump(); }));
         });
 }

@@ -18,9 +18,7 @@ nb::object to_object(Duration time) {
 }
 
 nb::object to_object(Message&& message) {
-    PyObject* const made = make_message(std::move(message));
-    require(made != nullptr);
-    return nb::steal(made);
+    return message_object(std::move(message));
 }
 
 template <class T>

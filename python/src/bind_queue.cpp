@@ -11,31 +11,15 @@
 namespace anynats::python {
 namespace {
 
-using Self = NativeQueue;
-
-/// Call `work` without the GIL if the host has a lock of its own.
-template <class Work>
-auto outside_gil(bool threads, Work work) {
-    if (!threads) return work();
-    const Unlocked unlocked;
-    return work();
-}
-
-nb::object taken(Message&& message) {
-    PyObject* const made = make_message(std::move(message));
-    require(made != nullptr);
-    return nb::steal(made);
-}
-
-nb::object next(Self& self, Given timeout) {
+nb::object next_message_of(NativeQueue& self, Given timeout) {
     std::optional<Duration> limit;
     require(read_timeout(timeout.ptr(), limit));
     Message message;
-    if (self.queue->pop(message)) return taken(std::move(message));
+    if (self.queue->pop(message)) return message_object(std::move(message));
     const Duration wait = limit.value_or(Duration::max());
     switch (outside_gil(self.threads, [&] { return self.queue->next(message, wait); })) {
         case Waited::arrived:
-            return taken(std::move(message));
+            return message_object(std::move(message));
         case Waited::ended:
             raise(self.queue->ending());
         case Waited::timed_out:
@@ -47,30 +31,31 @@ nb::object next(Self& self, Given timeout) {
     raise(Error(ErrorCode::cancelled, "the wait was interrupted"));
 }
 
-nb::object try_next(Self& self) {
+nb::object take_message_of(NativeQueue& self) {
     Message message;
-    if (self.queue->pop(message)) return taken(std::move(message));
+    if (self.queue->pop(message)) return message_object(std::move(message));
     const Waited how =
         outside_gil(self.threads, [&] { return self.queue->next(message, Duration::zero()); });
-    return how == Waited::arrived ? taken(std::move(message)) : nb::none();
+    return how == Waited::arrived ? message_object(std::move(message)) : nb::none();
 }
 
-void unsubscribe(Self& self, Given limit) {
+void unsubscribe(NativeQueue& self, Given limit) {
     std::uint64_t count = 0;
     if (!limit.is_none()) require(read_count(limit.ptr(), "limit", INT64_MAX, count));
     outside_gil(self.threads, [&] { self.queue->unsubscribe(count); });
 }
 
 template <class Read>
-auto inside(Self& self, Read read) {
+auto inside_state(NativeQueue& self, Read read) {
     return outside_gil(self.threads, [&] {
         const Inside in(*self.queue->host);
         return read(*self.queue->state);
     });
 }
 
-nb::object ending(Self& self) {
-    if (!inside(self, [](SubscriptionState& state) { return state.ended; })) return nb::none();
+nb::object ending(NativeQueue& self) {
+    if (!inside_state(self, [](SubscriptionState& state) { return state.ended; }))
+        return nb::none();
     PyObject* const made = make_exception(self.queue->ending());
     require(made != nullptr);
     return nb::steal(made);
@@ -86,12 +71,12 @@ NativeQueue::~NativeQueue() {
 
 void bind_queue(nb::module_& module) {
     nb::class_<NativeQueue>(module, "Queue", "A subscription, below the faces.")
-        .def("next", &next, nb::arg("timeout"))
-        .def("try_next", &try_next)
+        .def("next", &next_message_of, nb::arg("timeout"))
+        .def("try_next", &take_message_of)
         .def("unsubscribe", &unsubscribe, nb::arg("limit"))
         .def(
             "drain",
-            [](Self& self, Given timeout) {
+            [](NativeQueue& self, Given timeout) {
                 std::optional<Duration> limit;
                 require(read_timeout(timeout.ptr(), limit));
                 const std::shared_ptr<Host> host = self.queue->host;
@@ -102,36 +87,37 @@ void bind_queue(nb::module_& module) {
             nb::arg("timeout"))
         .def(
             "start_next",
-            [](Self& self, Given timeout) {
+            [](NativeQueue& self, Given timeout) {
                 std::optional<Duration> limit;
                 require(read_timeout(timeout.ptr(), limit));
                 return begin_next(self.queue, self.threads, {}, limit.value_or(Duration::max()));
             },
             nb::arg("timeout"))
-        .def("iterator", [](Self& self) { return make_iterator(self.queue, self.threads); })
+        .def("iterator", [](NativeQueue& self) { return make_iterator(self.queue, self.threads); })
         .def("async_iterator",
-             [](Self& self, nb::object wait) {
+             [](NativeQueue& self, nb::object wait) {
                  return make_async_iterator(self.queue, self.threads, std::move(wait));
              })
-        .def_prop_ro(
-            "ended",
-            [](Self& self) { return inside(self, [](SubscriptionState& s) { return s.ended; }); })
+        .def_prop_ro("ended",
+                     [](NativeQueue& self) {
+                         return inside_state(self, [](SubscriptionState& s) { return s.ended; });
+                     })
         .def_prop_ro("failed",
-                     [](Self& self) {
-                         return inside(self, [](SubscriptionState& s) {
+                     [](NativeQueue& self) {
+                         return inside_state(self, [](SubscriptionState& s) {
                              return s.ended && s.end.has_value();
                          });
                      })
         .def("ending", &ending)
         .def_prop_ro("subject",
-                     [](Self& self) { return to_str_object(self.queue->state->subject); })
-        .def_prop_ro("sid", [](Self& self) { return self.queue->state->sid; })
+                     [](NativeQueue& self) { return to_str_object(self.queue->state->subject); })
+        .def_prop_ro("sid", [](NativeQueue& self) { return self.queue->state->sid; })
         .def_prop_ro("pending",
-                     [](Self& self) {
+                     [](NativeQueue& self) {
                          return outside_gil(self.threads, [&] { return self.queue->pending(); });
                      })
-        .def_prop_ro("dropped", [](Self& self) {
-            return inside(self, [](SubscriptionState& s) { return s.dropped; });
+        .def_prop_ro("dropped", [](NativeQueue& self) {
+            return inside_state(self, [](SubscriptionState& s) { return s.dropped; });
         });
 }
 

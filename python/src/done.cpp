@@ -2,30 +2,25 @@
 // from any thread.
 #include "done.hpp"
 
-#include "errors.hpp"
+#include "types.hpp"
 
 namespace anynats::python {
 namespace {
 
 PyObject* done = nullptr;  // as old as the module
 
-PyObject* itself(PyObject* self) noexcept {
-    Py_INCREF(self);
-    return self;
-}
-
-PySendResult step(PyObject*, PyObject*, PyObject** result) noexcept {
+PySendResult step_done(PyObject*, PyObject*, PyObject** result) noexcept {
     Py_INCREF(Py_None);
     *result = Py_None;
     return PYGEN_RETURN;
 }
 
 /// Without an exception set: it has ended, with None.
-PyObject* next(PyObject*) noexcept {
+PyObject* next_of_done(PyObject*) noexcept {
     return nullptr;
 }
 
-PyObject* send(PyObject*, PyObject*) noexcept {
+PyObject* send_done(PyObject*, PyObject*) noexcept {
     PyErr_SetNone(PyExc_StopIteration);
     return nullptr;
 }
@@ -42,36 +37,25 @@ PyObject* throw_into(PyObject*, PyObject* args) noexcept {
     return nullptr;
 }
 
-PyObject* close(PyObject*, PyObject*) noexcept {
+PyObject* close_done(PyObject*, PyObject*) noexcept {
     Py_RETURN_NONE;
 }
 
-PyMethodDef methods[] = {
-    {"send", &send, METH_O, "End with None."},
+PyMethodDef done_methods[] = {
+    {"send", &send_done, METH_O, "End with None."},
     {"throw", &throw_into, METH_VARARGS, "Raise what is thrown."},
-    {"close", &close, METH_NOARGS, "Do nothing."},
+    {"close", &close_done, METH_NOARGS, "Do nothing."},
     {nullptr, nullptr, 0, nullptr},
 };
-
-template <class F>
-PyType_Slot slot(int id, F* function) {
-    return {id, reinterpret_cast<void*>(function)};
-}
 
 }  // namespace
 
 void bind_done() {
-    PyType_Slot slots[] = {slot(Py_am_await, &itself), slot(Py_am_send, &step),
-                           slot(Py_tp_iter, &itself),  slot(Py_tp_iternext, &next),
-                           {Py_tp_methods, methods},   {0, nullptr}};
-    PyType_Spec spec{};
-    spec.name = "anynats._native.Done";
-    spec.basicsize = sizeof(PyObject);
-    spec.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    spec.slots = slots;
-    PyObject* const type = PyType_FromSpec(&spec);
-    require(type != nullptr);
-    done = PyObject_New(PyObject, reinterpret_cast<PyTypeObject*>(type));
+    PyType_Slot slots[] = {slot(Py_am_await, &itself),    slot(Py_am_send, &step_done),
+                           slot(Py_tp_iter, &itself),     slot(Py_tp_iternext, &next_of_done),
+                           {Py_tp_methods, done_methods}, {0, nullptr}};
+    PyTypeObject* const type = make_type("anynats._native.Done", sizeof(PyObject), 0, slots);
+    done = PyObject_New(PyObject, type);
     require(done != nullptr);
 }
 

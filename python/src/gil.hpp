@@ -22,6 +22,14 @@ private:
     PyThreadState* outer_;  // of the wait in whose signal handler we are, if any
 };
 
+/// Call `work`, without the GIL if the host that it uses has a lock of its own.
+template <class Work>
+auto outside_gil(bool threads, Work work) {
+    if (!threads) return work();
+    const Unlocked unlocked;
+    return work();
+}
+
 /// Remember a client whose published messages are flushed when Python exits. With the GIL.
 void flush_at_exit(std::weak_ptr<Host> host);
 

@@ -9,11 +9,12 @@
 #include "gil.hpp"
 #include "message.hpp"
 #include "operation.hpp"
+#include "types.hpp"
 
 namespace anynats::python {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using RowClock = std::chrono::steady_clock;
 
 // An `async for` over a full queue lets the loop make a turn after so many messages, or so long.
 constexpr unsigned most_in_a_row = 64;
@@ -34,7 +35,7 @@ struct AsyncIteratorObject {
     PyObject* wait;
     ReadyObject* ready;  // kept for reuse
     unsigned in_a_row;
-    Clock::time_point row_began;
+    RowClock::time_point row_began;
 };
 
 PyTypeObject *iterator_type, *ready_type, *async_iterator_type;
@@ -84,7 +85,7 @@ void end_loop(std::shared_ptr<MessageLoop>& loop) noexcept {
 
 /// Of either iterator: as the queue's, for the body of the loop.
 template <class Object>
-PyObject* try_next(PyObject* self, PyObject*) noexcept {
+PyObject* take_next(PyObject* self, PyObject*) noexcept {
     PyObject* message;
     if (take_now(*as<Object>(self).loop, message)) return message;
     Py_RETURN_NONE;
@@ -103,7 +104,7 @@ PyObject* start_next(PyObject* self, PyObject*) noexcept {
 }
 
 template <class Object>
-PyMethodDef iterator_methods[] = {{"try_next", &try_next<Object>, METH_NOARGS, nullptr},
+PyMethodDef iterator_methods[] = {{"try_next", &take_next<Object>, METH_NOARGS, nullptr},
                                   {"start_next", &start_next<Object>, METH_NOARGS, nullptr},
                                   {nullptr, nullptr, 0, nullptr}};
 
@@ -163,11 +164,6 @@ PyObject* next_of_ready(PyObject* self) noexcept {
     return nullptr;
 }
 
-PyObject* itself(PyObject* self) noexcept {
-    Py_INCREF(self);
-    return self;
-}
-
 void end_ready(PyObject* self) noexcept {
     Py_CLEAR(as<ReadyObject>(self).message);
     PyTypeObject* const type = Py_TYPE(self);
@@ -195,7 +191,7 @@ PyObject* make_ready(AsyncIteratorObject& iterator, PyObject* message) noexcept 
 bool row_goes_on(AsyncIteratorObject& iterator) noexcept {
     const unsigned n = iterator.in_a_row;
     if (n >= most_in_a_row || (n & (n - 1)) != 0) return n < most_in_a_row;
-    const Clock::time_point now = Clock::now();
+    const RowClock::time_point now = RowClock::now();
     if (n == 0) iterator.row_began = now;
     return now - iterator.row_began < longest_row;
 }
@@ -240,23 +236,6 @@ void end_async_iterator(PyObject* self) noexcept {
     Py_DECREF(type);
 }
 
-PyTypeObject* make_type(const char* name, int size, unsigned flags, PyType_Slot* slots) {
-    PyType_Spec spec{};
-    spec.name = name;
-    spec.basicsize = size;
-    spec.flags =
-        static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION) | flags;
-    spec.slots = slots;
-    PyObject* const type = PyType_FromSpec(&spec);
-    require(type != nullptr);
-    return reinterpret_cast<PyTypeObject*>(type);
-}
-
-template <class F>
-PyType_Slot slot(int id, F* function) {
-    return {id, reinterpret_cast<void*>(function)};
-}
-
 }  // namespace
 
 nb::object make_iterator(std::shared_ptr<SubscriptionQueue> queue, bool threads) {
@@ -278,7 +257,7 @@ nb::object make_async_iterator(std::shared_ptr<SubscriptionQueue> queue, bool th
     made->threads = threads;
     made->ready = nullptr;
     made->in_a_row = 0;
-    new (&made->row_began) Clock::time_point();
+    new (&made->row_began) RowClock::time_point();
     PyObject_GC_Track(as_object(made));
     return nb::steal(as_object(made));
 }

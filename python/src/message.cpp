@@ -10,7 +10,7 @@
 
 #include "arguments.hpp"
 #include "core/chunk.hpp"
-#include "errors.hpp"
+#include "types.hpp"
 
 namespace anynats::python {
 namespace {
@@ -216,25 +216,21 @@ PyObject* make_message(Message&& message) noexcept {
     return reinterpret_cast<PyObject*>(object);
 }
 
+nb::object message_object(Message&& message) {
+    PyObject* const made = make_message(std::move(message));
+    require(made != nullptr);
+    return nb::steal(made);
+}
+
 void bind_message(nb::module_& module) {
     headers_class =
         nb::object(nb::module_::import_("anynats._headers").attr("Headers")).release().ptr();
     no_headers = nb::borrow(headers_class)().release().ptr();
-    PyType_Slot slots[] = {
-        {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
-        {Py_tp_repr, reinterpret_cast<void*>(repr)},
-        {Py_tp_getset, attributes},
-        {Py_tp_doc, const_cast<char*>(doc)},
-        {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
-        {0, nullptr},
-    };
-    PyType_Spec spec{};
-    spec.name = "anynats.Message";
-    spec.basicsize = sizeof(MessageObject);
-    spec.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE;
-    spec.slots = slots;
-    message_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-    require(message_type != nullptr);
+    PyType_Slot slots[] = {slot(Py_tp_dealloc, &deallocate),   slot(Py_tp_repr, &repr),
+                           {Py_tp_getset, attributes},         {Py_tp_doc, const_cast<char*>(doc)},
+                           slot(Py_bf_getbuffer, &get_buffer), {0, nullptr}};
+    message_type =
+        make_type("anynats.Message", sizeof(MessageObject), Py_TPFLAGS_IMMUTABLETYPE, slots);
     module.attr("Message") = nb::borrow(reinterpret_cast<PyObject*>(message_type));
 }
 

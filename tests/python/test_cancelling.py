@@ -187,7 +187,7 @@ def test_on_gevent(url: str) -> None:
             while storm.goes_on:
                 pong = nc._native.flush(60)
                 storm.send()
-                if storm.rng.random() < 0.2:
+                if storm.rng.random() < 0.3:
                     wait(pong)  # in the turn that brings messages, before their reader
                 else:
                     gevent.sleep(0)

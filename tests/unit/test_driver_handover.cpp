@@ -22,7 +22,7 @@ using test_support::EchoServer;
 using test_support::from_environment;
 
 constexpr std::size_t thread_count = 8;
-constexpr std::uint64_t short_run = test_support::sanitized ? 4'000 : 30'000;
+constexpr std::uint64_t short_run = test_support::sanitized ? 3'000 : 15'000;
 constexpr std::uint64_t long_run = 1'000'000;
 constexpr unsigned most_quiet = 2;  // threads that wait for nothing: they would lead for long
 constexpr Duration far_away = 30s;  // of what takes milliseconds
