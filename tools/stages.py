@@ -151,6 +151,8 @@ FUZZ = Stage("fuzz", [f"{PYTHON} tools/fuzz.py run {FUZZ_SECONDS} --or-skip"], 1
 SIMULATED_HOURS = 1000
 SIM = Stage("simulation", [f"build/release/tests/sim/sim_tests hours {SIMULATED_HOURS}"], 1800)
 PYTHONS = "tests/test_pythons.py"
+# A storm of a million cancels, or a whole build, is one test.
+PATIENT = "-o faulthandler_timeout=1000"
 # ANYNATS_LONG=1 asks tests for their long form: more rounds of the same thing.
 LONG = [
     *TEST,
@@ -166,11 +168,15 @@ LONG = [
         7200,
         {"ANYNATS_LONG": "1", **TSAN_SETTINGS},
     ),
-    Stage("long python tests", [pytest(f"tests --ignore={PYTHONS}")], 3600, {"ANYNATS_LONG": "1"}),
-    # A test is a whole build.
+    Stage(
+        "long python tests",
+        [pytest(f"{PATIENT} tests --ignore={PYTHONS}")],
+        3600,
+        {"ANYNATS_LONG": "1"},
+    ),
     Stage(
         "all pythons",
-        [pytest(f"-rs -o faulthandler_timeout=1000 {PYTHONS}")],
+        [pytest(f"-rs {PATIENT} {PYTHONS}")],
         3600,
         {"ANYNATS_LONG": "1"},
     ),
