@@ -156,16 +156,16 @@ class Client:
     async def _run(self, start: Any, *args: Any) -> Any:
         self._enter()
         operation = start(*args)
-        if self._checkpoints or not operation.done():
-            try:
+        try:
+            if self._checkpoints or not operation.done():
                 await self._wait(operation)
-            except BaseException:
-                operation.cancel()
-                with contextlib.suppress(Exception):  # whoever waits too may have been told now
-                    self._told()
-                raise
-        else:
-            self._told()
+            else:
+                self._told()
+        except BaseException:
+            operation.cancel()
+            with contextlib.suppress(Exception):  # whoever waits too may have been told now
+                self._told()
+            raise
         return operation.result()
 
     def _open(self, callback: Any, start: Any, *args: Any) -> Opening[Any]:

@@ -116,12 +116,12 @@ class Client(_surface.Client):
 
     def _run(self, start: Any, *args: Any) -> Any:
         operation = start(*args)
-        if not operation.done():
-            try:
+        try:
+            if not operation.done():
                 self._place().wait(operation)
-            except BaseException:
-                operation.cancel()
-                raise
+        except BaseException:  # Ctrl-C comes anywhere, and its traceback keeps the operation alive
+            operation.cancel()
+            raise
         return operation.result()
 
     def _place(self) -> "_Place":
@@ -174,20 +174,23 @@ class _Place:
         self._watcher = hub.loop.io(self._seat.fileno(), _READ)
         self._waiting: dict[int, Any] = {}  # token -> the greenlet that waits
         self._tokens = itertools.count(1)
-        self._will_flush = False
 
     def wait(self, operation: Any) -> None:
         """Let others run until `operation` is done."""
         token = next(self._tokens)
         self._waiting[token] = gevent.getcurrent()
         try:
+            # What the loop calls is native, so that Ctrl-C does not come in it: a watcher whose
+            # callback raises is ended by its loop, and who waits would sleep on.
             if len(self._waiting) == 1:
-                self._watcher.start(self._turn)
-            if self._seat.notify_done(operation, token) and not self._will_flush:
-                self._will_flush = True
-                self._hub.loop.run_callback(self._flush)
+                self._watcher.start(self._hub.loop.run_callback, self._turn)
+            if self._seat.notify_done(operation, token):
+                self._hub.loop.run_callback(self._seat.flush)
             while not operation.done():
                 self._hub.switch()
+                if self._hub.dead:  # Ctrl-C came as it began, and gevent has no other
+                    self._seat.sleep()
+                    self._seat.turn()
         finally:
             del self._waiting[token]
             self._seat.forget(token)
@@ -198,8 +201,7 @@ class _Place:
         try:
             self._wake(self._seat.turn())
         except BaseException as error:
-            # Ctrl-C came here. Out of a watcher's callback it would end the watcher, and who was to
-            # wake would sleep on.
+            # Ctrl-C came here, and may have kept those from waking who were to wake.
             self._hub.loop.run_callback(self._wake, list(self._waiting))
             self._hub.handle_system_error(type(error), error)
 
@@ -207,10 +209,6 @@ class _Place:
         for token in tokens:
             if token in self._waiting:
                 self._waiting[token].switch()
-
-    def _flush(self) -> None:
-        self._will_flush = False
-        self._seat.flush()
 
 
 @functools.wraps(_surface.connect)
